@@ -1,0 +1,1 @@
+"""The built-in tools, one folder a category, one file a tool; the manifest names their modules."""

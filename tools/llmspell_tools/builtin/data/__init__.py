@@ -1,0 +1,1 @@
+"""Built-in tools of the category data, one file a tool."""

@@ -1,0 +1,1 @@
+"""Built-in tools of the category utility, one file a tool."""

@@ -1,0 +1,379 @@
+"""What a tool is: its definition, what it may know about a call, and what it gives back.
+
+    @tool(name="hash-calculator", category="utility", requires={"verify": ("expected_hash",)})
+    def hash_calculator(context: ToolContext, *, operation: Literal["hash", "verify"], input: str | None = None): ...
+
+A `Tool` is a value: it knows neither the registry that holds it nor the door that calls it. Built-in tools come from
+the generated manifest with their schemas ready; a plug-in's schema is read from its signature and docstring when it is
+first asked for (`signature.py`). Everything here is on the start path, so: plain classes, no heavy imports.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from llmspell_tools.errors import Cancelled, ConfigurationError, ToolTimeout
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Literal
+
+    from llmspell_tools.policy import Policy
+    from llmspell_tools.types import JsonObject, JsonValue
+
+    #: done, total (None when unknown), message
+    ProgressSink = Callable[[float, float | None, str], None]
+    Failure = Literal["raise", "envelope"]
+
+#: Levels from harmless to powerful; the policy's ceiling is one of them.
+LEVELS = ("safe", "restricted", "privileged")
+
+
+class CancelSignal:
+    """A request to stop, set once by any thread and shared by a run and every tool call inside it."""
+
+    __slots__ = ("_callbacks", "cancelled")
+
+    def __init__(self) -> None:
+        self.cancelled = False
+        self._callbacks: list[Callable[[], None]] = []
+
+    def set(self) -> None:
+        """Ask the run to stop; callbacks run once, on the calling thread, in the order of registration."""
+        self.cancelled = True
+        while self._callbacks:
+            try:
+                callback = self._callbacks.pop(0)  # atomic: two setters never run one callback twice
+            except IndexError:
+                return
+            callback()
+
+    def on_set(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Run `callback` when the signal is set, at once if it is already; return a function that forgets it."""
+        self._callbacks.append(callback)
+        if self.cancelled:
+            self.set()
+
+        def forget() -> None:
+            try:
+                self._callbacks.remove(callback)
+            except ValueError:
+                pass  # it has run
+
+        return forget
+
+
+class ToolContext:
+    """What a tool may know about its call; a run's own context has no tool name and no settings.
+
+    Args:
+        policy: Decides what may be touched; frozen.
+        deadline: `time.monotonic()` value after which `check` raises, or None.
+        signal: Shared by everything that one interrupt stops.
+        progress: Receives ``(done, total, message)``.
+        settings: The limits and settings of the tool that runs, by name.
+        depth: How many tool calls this one is inside of.
+        tool: Canonical name of the tool that runs.
+    """
+
+    __slots__ = ("_progress", "deadline", "depth", "policy", "settings", "signal", "tool")
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        deadline: float | None = None,
+        signal: CancelSignal | None = None,
+        progress: ProgressSink | None = None,
+        settings: Mapping[str, JsonValue] | None = None,
+        depth: int = 0,
+        tool: str = "",
+    ) -> None:
+        self.policy = policy
+        self.deadline = deadline
+        self.signal = CancelSignal() if signal is None else signal
+        self._progress = progress
+        self.settings: Mapping[str, JsonValue] = {} if settings is None else settings
+        self.depth = depth
+        self.tool = tool
+
+    def check(self) -> None:
+        """Return if the work may go on; call it in every loop that can be long.
+
+        Raises:
+            Cancelled: The caller interrupted.
+            ToolTimeout: The deadline passed.
+        """
+        if self.signal.cancelled:
+            raise Cancelled(f"{self.tool or 'the run'} was interrupted")
+        if self.deadline is not None and monotonic() >= self.deadline:
+            raise ToolTimeout(
+                f"{self.tool or 'the run'} ran into its deadline; give it more time with a larger timeout"
+            )
+
+    def remaining_s(self) -> float | None:
+        """Return the seconds left, at least 0.0, or None without a deadline."""
+        if self.deadline is None:
+            return None
+        return max(0.0, self.deadline - monotonic())
+
+    def progress(self, done: float, total: float | None = None, message: str = "") -> None:
+        """Say how far the work is; the door shows it or does not."""
+        if self._progress is not None:
+            self._progress(done, total, message)
+
+    def for_tool(self, tool: Tool, timeout_s: float | None = None) -> ToolContext:
+        """Return the context of a call of `tool` inside this run."""
+        deadline = self.deadline
+        if timeout_s is not None:
+            own = monotonic() + timeout_s
+            deadline = own if deadline is None else min(deadline, own)
+        return ToolContext(
+            self.policy,
+            deadline=deadline,
+            signal=self.signal,
+            progress=self._progress,
+            settings=tool.settings,
+            depth=self.depth + 1,
+            tool=tool.name,
+        )
+
+
+class ToolResult:
+    """What a tool gives back.
+
+    Args:
+        output: The envelope, or any other JSON value.
+        text: What a person reads; by default the output's own text, or its indented JSON.
+        media: Objects such as ``{base64, type, format, width, height}``.
+        metadata: JSON-able facts beside the output.
+    """
+
+    __slots__ = ("_text", "media", "metadata", "output")
+
+    def __init__(
+        self,
+        output: JsonValue,
+        *,
+        text: str | None = None,
+        media: Sequence[JsonObject] | None = None,
+        metadata: JsonObject | None = None,
+    ) -> None:
+        self.output = output
+        self._text = text
+        self.media: list[JsonObject] = list(media) if media else []
+        self.metadata: JsonObject = {} if metadata is None else metadata
+
+    @property
+    def text(self) -> str:
+        """The text for people, made when first read."""
+        if self._text is None:
+            if isinstance(self.output, str):
+                self._text = self.output
+            else:
+                from llmspell_tools.jsontext import dumps
+
+                self._text = dumps(self.output, 2)
+        return self._text
+
+    @property
+    def has_own_text(self) -> bool:
+        """Whether the tool gave a text that is not just the output's JSON."""
+        return self._text is not None and self._text is not self.output
+
+    def __repr__(self) -> str:
+        return f"ToolResult(output={self.output!r})"
+
+
+class Tool:
+    """A tool's definition; the values are those of `tool`, with the schema ready or read when first asked for."""
+
+    __slots__ = (
+        "_description",
+        "_function",
+        "_parameters",
+        "aliases",
+        "annotations",
+        "blocking",
+        "category",
+        "checker",
+        "examples",
+        "failure",
+        "level",
+        "levels",
+        "module",
+        "name",
+        "open_parameters",
+        "parameter_aliases",
+        "requires",
+        "returns",
+        "settings",
+        "version",
+        "wants_context",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        category: str,
+        function: Callable[..., Any] | None = None,
+        module: str = "",
+        description: str | None = None,
+        parameters: JsonObject | None = None,
+        returns: JsonObject | None = None,
+        level: str = "safe",
+        levels: Mapping[str, str] | None = None,
+        aliases: Sequence[str] = (),
+        parameter_aliases: Mapping[str, str] | None = None,
+        requires: Mapping[str, Sequence[str]] | None = None,
+        annotations: Mapping[str, bool] | None = None,
+        settings: Mapping[str, JsonValue] | None = None,
+        examples: Sequence[JsonObject] = (),
+        failure: Failure = "raise",
+        blocking: bool = False,
+        open_parameters: bool = False,
+        wants_context: bool | None = None,
+        version: str = "1.0.0",
+    ) -> None:
+        if level not in LEVELS:
+            raise ConfigurationError(f"tool '{name}': level '{level}' is none of {', '.join(LEVELS)}")
+        self.name = name
+        self.category = category
+        self.module = module
+        self._function = function
+        self._description = description
+        self._parameters = parameters
+        self.returns = returns
+        self.level = level
+        self.levels: Mapping[str, str] = levels or {}
+        self.aliases = tuple(aliases)
+        self.parameter_aliases: Mapping[str, str] = parameter_aliases or {}
+        self.requires: Mapping[str, Sequence[str]] = requires or {}
+        self.annotations: Mapping[str, bool] = annotations or {}
+        self.settings: Mapping[str, JsonValue] = settings or {}
+        self.examples = tuple(examples)
+        self.failure = failure
+        self.blocking = blocking
+        self.open_parameters = open_parameters
+        self.version = version
+        self.wants_context = _wants_context(function) if wants_context is None and function else bool(wants_context)
+        #: The compiled parameter check, made by the invocation chain when the tool first runs.
+        self.checker: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The Python function; a built-in tool's module is imported here, when it first runs."""
+        if self._function is None:
+            __import__(self.module)
+            import sys
+
+            self._function = getattr(sys.modules[self.module], self.name.replace("-", "_")).function
+        return self._function
+
+    @property
+    def description(self) -> str:
+        """One line that says what the tool does."""
+        if self._description is None:
+            self._read_signature()
+        return self._description or ""
+
+    @property
+    def parameters(self) -> JsonObject:
+        """The JSON Schema (2020-12) of the parameters; always an object schema."""
+        if self._parameters is None:
+            self._read_signature()
+        return self._parameters or {}
+
+    def _read_signature(self) -> None:
+        from llmspell_tools.signature import read_signature
+
+        description, parameters = read_signature(
+            self.function, requires=self.requires, open_parameters=self.open_parameters
+        )
+        if self._description is None:
+            self._description = description
+        if self._parameters is None:
+            self._parameters = parameters
+
+    def level_of(self, operation: str | None) -> str:
+        """Return the level of one operation; the tool's own where it names none."""
+        return self.levels.get(operation, self.level) if operation is not None else self.level
+
+    def with_settings(self, overrides: Mapping[str, JsonValue]) -> Tool:
+        """Return a copy whose settings are overlaid by a configuration's.
+
+        Raises:
+            ConfigurationError: A setting that the tool does not have.
+        """
+        for key in overrides:
+            if key not in self.settings:
+                known = ", ".join(sorted(self.settings)) or "none"
+                raise ConfigurationError(f"tool '{self.name}' has no setting '{key}'; it has: {known}")
+        copy = Tool.__new__(Tool)
+        for slot in Tool.__slots__:
+            setattr(copy, slot, getattr(self, slot))
+        copy.settings = {**self.settings, **overrides}
+        return copy
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function itself: no check, no policy; for the tool's own tests."""
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"Tool({self.name!r})"
+
+
+def _wants_context(function: Callable[..., Any]) -> bool:
+    code = getattr(function, "__code__", None)
+    return code is not None and code.co_argcount > 0 and code.co_varnames[0] == "context"
+
+
+def tool(
+    *,
+    name: str,
+    category: str = "custom",
+    level: str = "safe",
+    levels: Mapping[str, str] | None = None,
+    aliases: Sequence[str] = (),
+    parameter_aliases: Mapping[str, str] | None = None,
+    requires: Mapping[str, Sequence[str]] | None = None,
+    annotations: Mapping[str, bool] | None = None,
+    settings: Mapping[str, JsonValue] | None = None,
+    examples: Sequence[JsonObject] = (),
+    failure: Failure = "raise",
+    blocking: bool = False,
+    returns: JsonObject | None = None,
+    open_parameters: bool = False,
+    version: str = "1.0.0",
+) -> Callable[[Callable[..., Any]], Tool]:
+    """Make a tool of a function; its signature and docstring become the schema.
+
+    Args:
+        name: What callers say, in kebab-case; the snake_case form works as well.
+        category: utility, data, filesystem, system, api, web, media or custom.
+        level: safe, restricted or privileged; the policy's ceiling decides.
+        levels: Levels of single operations, where they differ.
+        aliases: Further names.
+        parameter_aliases: Other names of parameters, to their real ones.
+        requires: By value of `operation`, the parameters that it cannot do without.
+        annotations: read_only, destructive, idempotent, open_world; the policy may ask or deny by them.
+        settings: Limits and settings with their defaults; `[tools.<name>]` in a config file overrides them.
+        examples: ``{description, params, result}``; the result is a part of the output.
+        failure: Whether an expected failure is raised or returned as an envelope with success = false.
+        blocking: The function can block without calling `context.check()`.
+        returns: JSON Schema of the output.
+        open_parameters: Accept parameters that the signature does not name (as `**parameters`).
+        version: The tool's own version, `major.minor.patch`.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Tool:
+        return Tool(
+            name=name, category=category, function=function, module=function.__module__, level=level,
+            levels=levels, aliases=aliases, parameter_aliases=parameter_aliases, requires=requires,
+            annotations=annotations, settings=settings, examples=examples, failure=failure, blocking=blocking,
+            returns=returns, open_parameters=open_parameters, version=version,
+        )  # fmt: skip
+
+    return decorate

@@ -1,0 +1,271 @@
+"""The registry: every tool by every name it has, and `invoke`, the one function that all doors end in.
+
+Built-in tools come from the generated manifest, so that listing, describing and searching import no tool; invoking
+imports one. Plug-ins are looked for only when asked to list, search, or when a name is not in the manifest. A registry
+may be shared by threads once it is built. It knows no Lua, no socket and no terminal.
+"""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+from time import monotonic
+
+from llmspell_tools.definition import Tool, ToolContext
+from llmspell_tools.errors import ConfigurationError, ToolNotFound
+from llmspell_tools.invocation import InvocationChain
+from llmspell_tools.manifest import TOOLS
+from llmspell_tools.policy import Policy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
+
+    from llmspell_tools.definition import CancelSignal, ProgressSink, ToolResult
+    from llmspell_tools.types import JsonValue
+
+    #: Finds tools that are not built in; called at most once, when first needed.
+    Discovery = Callable[[], Iterable[Tool]]
+
+
+class ToolRegistry:
+    """Tools by name.
+
+    Args:
+        policy: Holds for calls whose context brings no other; the default policy if left out.
+        settings: By canonical tool name, what overrides the tool's own settings.
+        discover: Finds plug-ins; called when a name is unknown, and before listing.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: Policy | None = None,
+        settings: Mapping[str, Mapping[str, JsonValue]] | None = None,
+        discover: Discovery | None = None,
+    ) -> None:
+        self.policy = Policy.default() if policy is None else policy
+        self.chain = InvocationChain()
+        self._settings = settings or {}
+        self._discover = discover
+        self._parent: ToolRegistry | None = None
+        self._tools: dict[str, Tool] = {}
+        self._names: dict[str, str] = {}
+        self._lock = allocate_lock()
+
+    # --- names -----------------------------------------------------------------------------------------------------
+
+    def register(self, tool: Tool) -> None:
+        """Add a tool under its name and aliases.
+
+        Raises:
+            ConfigurationError: One of them is taken.
+        """
+        for name in (tool.name, *tool.aliases):
+            if not name or not all(part.isalnum() for part in canonical(name).split("-")):
+                raise ConfigurationError(f"'{name}' is no tool name; use letters, digits and '-'")
+            if self._find(name) is not None:
+                raise ConfigurationError(f"a tool named '{name}' exists already; choose another name")
+        self._add(tool)
+
+    def overlay(self) -> ToolRegistry:
+        """Return a registry that adds to this one without changing it; for one engine's own tools."""
+        child = ToolRegistry.__new__(ToolRegistry)
+        child.policy = self.policy
+        child.chain = self.chain
+        child._settings = self._settings
+        child._discover = None
+        child._parent = self
+        child._tools = {}
+        child._names = {}
+        child._lock = allocate_lock()
+        return child
+
+    def get(self, name: str) -> Tool:
+        """Return the tool that has this name, in any spelling; imports no tool.
+
+        Raises:
+            ToolNotFound: No tool has it; ``details.nearest`` has the nearest names.
+        """
+        tool = self._find(name) or self._discovered(name)
+        if tool is None:
+            raise self._not_found(name)
+        return tool
+
+    def exists(self, name: str) -> bool:
+        """Tell whether a tool has this name."""
+        return (self._find(name) or self._discovered(name)) is not None
+
+    def list(self, category: str | None = None) -> Sequence[Tool]:
+        """Return the tools of a category (any case), or all, sorted by name."""
+        wanted = category.lower() if category is not None else None
+        tools = self._all().values()
+        return sorted((tool for tool in tools if wanted is None or tool.category == wanted), key=lambda tool: tool.name)
+
+    def search(self, words: Sequence[str], category: str | None = None) -> Sequence[Tool]:
+        """Return the tools that any word fits, best first: names before aliases, descriptions and parameters."""
+        ranked = [(_rank(tool, [word.lower() for word in words]), tool.name, tool) for tool in self.list(category)]
+        return [tool for rank, _, tool in sorted(ranked, key=lambda row: (-row[0], row[1])) if rank > 0]
+
+    # --- calls -----------------------------------------------------------------------------------------------------
+
+    def invoke(
+        self,
+        name: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        context: ToolContext | None = None,
+        timeout_s: float | None = None,
+    ) -> ToolResult:
+        """Call a tool.
+
+        Args:
+            name: Any name of the tool.
+            params: Its parameters; None is the same as none.
+            context: Of the run that this call is part of; a call on its own needs none.
+            timeout_s: Seconds until `ToolTimeout`.
+
+        Raises:
+            LlmspellError: By class, whoever is wrong; see `errors`.
+        """
+        tool = self._tools.get(name) or self.get(name)
+        if context is None:
+            context = ToolContext(self.policy)
+        return self.chain.run(tool, {} if params is None else params, context, timeout_s)
+
+    async def ainvoke(
+        self,
+        name: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        context: ToolContext | None = None,
+        timeout_s: float | None = None,
+    ) -> ToolResult:
+        """Call a tool from asyncio; see `invoke`.
+
+        The tool runs on a thread of its own, so that a blocking one never blocks the loop. Cancelling the awaitable
+        cancels the tool. At the deadline the awaitable ends with `ToolTimeout`, even if the tool does not look.
+        """
+        from llmspell_tools.asynchronous import run_in_thread
+
+        run = self.context() if context is None else context
+        return await run_in_thread(
+            lambda: self.invoke(name, params, context=run, timeout_s=timeout_s), run.signal, timeout_s
+        )
+
+    def context(
+        self,
+        *,
+        timeout_s: float | None = None,
+        signal: CancelSignal | None = None,
+        progress: ProgressSink | None = None,
+    ) -> ToolContext:
+        """Return a context for a run of calls, under this registry's policy."""
+        deadline = None if timeout_s is None else monotonic() + timeout_s
+        return ToolContext(self.policy, deadline=deadline, signal=signal, progress=progress)
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _find(self, name: str) -> Tool | None:
+        """Look in this registry, its parents and the manifest; any spelling."""
+        if not isinstance(name, str):
+            return None
+        tool = self._tools.get(name)
+        if tool is not None:
+            return tool
+        plain = canonical(name)
+        real = self._names.get(plain)
+        if real is not None:
+            return self._tools[real]
+        if self._parent is not None:
+            return self._parent._find(name)
+        real = plain if plain in TOOLS else _manifest_aliases().get(plain)
+        return self._from_manifest(real) if real is not None else None
+
+    def _from_manifest(self, name: str) -> Tool:
+        known = self._tools.get(name)
+        if known is not None:
+            return known
+        tool = Tool(**TOOLS[name])
+        self._add(tool)
+        return self._tools[name]
+
+    def _add(self, tool: Tool) -> None:
+        overrides = self._settings.get(tool.name)
+        if overrides:
+            tool = tool.with_settings(overrides)
+        with self._lock:
+            self._tools[tool.name] = tool
+            for name in (tool.name, *tool.aliases):
+                self._names[canonical(name)] = tool.name
+
+    def _discovered(self, name: str) -> Tool | None:
+        self._run_discovery()
+        return self._find(name)
+
+    def _run_discovery(self) -> None:
+        top = self
+        while top._parent is not None:
+            top = top._parent
+        with top._lock:
+            discover, top._discover = top._discover, None
+        for tool in discover() if discover is not None else ():
+            top.register(tool)
+
+    def _all(self) -> dict[str, Tool]:
+        self._run_discovery()
+        found: dict[str, Tool] = {}
+        if self._parent is not None:
+            found.update(self._parent._all())
+        else:
+            for name in TOOLS:
+                self._from_manifest(name)
+        found.update(self._tools)
+        return found
+
+    def _not_found(self, name: str) -> ToolNotFound:
+        from llmspell_tools.nearest import nearest_all
+
+        if not isinstance(name, str):
+            return ToolNotFound(f"a tool name is a string, not {type(name).__name__}")
+        near = nearest_all(canonical(name), self._all(), 3)
+        hint = f"did you mean '{near[0]}'?" if near else "`llmspell tool list` shows them all"
+        return ToolNotFound(f"Tool '{name}' not found; {hint}", details={"tool": name, "nearest": [*near]})
+
+
+def canonical(name: str) -> str:
+    """Return the one spelling of a name: lower case, with hyphens."""
+    return name.replace("_", "-").lower()
+
+
+_aliases: dict[str, str] = {}
+
+
+def _manifest_aliases() -> dict[str, str]:
+    if not _aliases:
+        for name, entry in TOOLS.items():
+            for alias in entry.get("aliases", ()):
+                _aliases[canonical(alias)] = name
+    return _aliases
+
+
+def _rank(tool: Tool, words: Sequence[str]) -> int:
+    rank = 0
+    names = (tool.name, *map(canonical, tool.aliases))
+    for word in words:
+        if any(canonical(word) == name for name in names):
+            rank += 100
+        elif canonical(word) in tool.name:
+            rank += 50
+        elif any(canonical(word) in name for name in names):
+            rank += 25
+        elif word in tool.description.lower() or word == tool.category:
+            rank += 10
+        elif any(word in name for name in _property_names(tool)):
+            rank += 3
+    return rank
+
+
+def _property_names(tool: Tool) -> Iterable[str]:
+    properties = tool.parameters.get("properties")
+    return properties if isinstance(properties, dict) else ()
