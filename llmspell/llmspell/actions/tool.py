@@ -1,0 +1,117 @@
+"""``tool invoke``: call one tool and print what it gives. On the lean path: see `launch`."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from llmspell import assembly, output, parameters
+from llmspell_tools import reply
+from llmspell_tools.envelope import is_envelope, is_failure
+from llmspell_tools.errors import LlmspellError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llmspell.options import Options
+    from llmspell_tools.definition import ToolResult
+    from llmspell_tools.types import JsonValue
+
+#: In a result of several fields, the one that the call was made for; `--raw` prints the first that is there.
+MAIN_FIELDS = ("result", "output", "uuid", "id", "hash", "datetime", "converted", "rendered")
+
+
+def invoke(
+    options: Options,
+    words: Sequence[str],
+    *,
+    params: str | None = None,
+    select: str | None = None,
+    raw: bool = False,
+    timeout_s: float | None = None,
+    format: str | None = None,
+) -> int:
+    """Call the tool ``words[0]`` with the parameters of ``--params`` and the other words.
+
+    Args:
+        options: The global options.
+        words: The tool's name, then ``key=value`` words.
+        params: JSON object, ``@file`` or ``-``.
+        select: JMESPath applied to the tool's output.
+        raw: Print the innermost result, strings without quotes.
+        timeout_s: Seconds after which the tool is stopped.
+        format: One of `options.FORMATS`.
+
+    Returns:
+        0, or 1 where the tool's own envelope says that it failed.
+    """
+    style = options.format(format)
+    begin = perf_counter()
+    name: str | None = words[0]
+    bar = output.ProgressBar.for_terminal()
+    try:
+        registry = assembly.registry(options)
+        tool = registry.get(words[0])
+        name = tool.name
+        values = parameters.read(params, words[1:], tool.parameters, tool.parameter_aliases)
+        try:
+            result = registry.invoke(name, values, context=registry.context(progress=bar), timeout_s=timeout_s)
+        finally:
+            if bar is not None:
+                bar.clear()
+        duration_ms = (perf_counter() - begin) * 1000
+        _show(name, result, style, select, raw, duration_ms)
+    except LlmspellError as error:
+        if style != "text" and not raw:
+            output.json(reply.error(name, error, (perf_counter() - begin) * 1000), style)
+        raise
+    return 1 if is_failure(result.output) else 0
+
+
+def _show(name: str, result: ToolResult, style: str, select: str | None, raw: bool, duration_ms: float) -> None:
+    if select is not None:
+        from llmspell.selection import select as selected  # noqa: PLC0415 - jmespath only where it is used
+
+        part = selected(select, result.output)
+        output.line(output.bare(part)) if raw or style == "text" and isinstance(part, str) else output.json(part, style)
+    elif raw:
+        _show_raw(result)
+    elif style == "text":
+        output.line(result.text)
+    else:
+        output.json(reply.ok(name, result, duration_ms), style)
+
+
+def _show_raw(result: ToolResult) -> None:
+    if is_failure(result.output) and is_envelope(result.output):
+        failure = result.output.get("error")
+        message = failure.get("message") if isinstance(failure, dict) else None
+        output.note(f"Error: {message or 'the tool failed'}")
+        return
+    output.line(raw_text(result))
+
+
+def raw_text(result: ToolResult) -> str:
+    """Return the innermost result as text: what ``x=$(llmspell tool invoke ... --raw)`` wants.
+
+    An envelope gives its result; a text that the tool wrote itself (a file's content) is taken as it is; of an
+    object the main field; scalars without quotes, anything else as compact JSON.
+    """
+    value: JsonValue = result.output
+    if is_envelope(value):
+        inner = value.get("result")
+        if isinstance(inner, (dict, list)) and result.has_own_text:
+            return result.text
+        value = result.text if inner is None else inner
+    elif result.has_own_text:
+        return result.text
+    while isinstance(value, dict):
+        for field in MAIN_FIELDS:
+            if field in value:
+                value = value[field]
+                break
+        else:
+            if len(value) != 1:
+                break
+            value = next(iter(value.values()))
+    return output.bare(value)

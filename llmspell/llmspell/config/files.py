@@ -1,0 +1,118 @@
+"""One configuration file: read once, parsed, every key checked, each finding with its line.
+
+Knows the keys, not what is done with them; `settings` lays the layers over each other.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from llmspell.config.keys import is_later, known_keys, problem
+from llmspell.config.lines import key_lines, line_of
+from llmspell_tools.errors import ConfigurationError
+from llmspell_tools.nearest import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from llmspell_tools.types import JsonValue
+
+#: A configuration file is a page or two; more is not one.
+MAX_FILE_BYTES = 1_000_000
+
+
+@dataclass(slots=True)
+class ConfigFile:
+    """What one file says.
+
+    Args:
+        path: As found or given.
+        content: Its bytes, read once: what is trusted is what is parsed.
+        values: Values by dotted key of ours, in the order of the file.
+        origins: `path:line` by the same keys.
+        errors: Findings that make the file invalid, each `path:line: text`.
+        warnings: Findings that do not.
+        widening: ``(place, key)`` of what a project may not set before it is trusted.
+    """
+
+    path: str
+    content: bytes
+    values: dict[str, JsonValue] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    widening: list[tuple[str, str]] = field(default_factory=list)
+
+
+def read_file(path: str) -> ConfigFile:
+    """Read and check one file; what is wrong inside it is in ``errors``.
+
+    Raises:
+        ConfigurationError: The file cannot be read at all.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise ConfigurationError(f"cannot read configuration file '{path}': {why}", details={"path": path}) from None
+    found = ConfigFile(path, content)
+    if len(content) > MAX_FILE_BYTES:
+        found.errors.append(f"{path}: larger than {MAX_FILE_BYTES} bytes: not a configuration file")
+        return found
+    try:
+        text = content.decode("utf-8")
+        table = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        found.errors.append(f"{path}:{content[: error.start].count(10) + 1}: not UTF-8 text")
+        return found
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        found.errors.append(_syntax_error(path, str(error) or "nested too deeply"))
+        return found
+    _check(found, table, key_lines(text))
+    return found
+
+
+def _syntax_error(path: str, message: str) -> str:
+    """Turn tomllib's `... (at line 3, column 5)` into `path:3: ...`."""
+    what, mark, where = message.rpartition(" (at line ")
+    if not mark:
+        return f"{path}: {message}"
+    number = where.partition(",")[0]
+    return f"{path}:{number}: {what[:1].lower()}{what[1:]}"
+
+
+def _check(found: ConfigFile, table: dict[str, JsonValue], lines: dict[str, int]) -> None:
+    known = known_keys()
+    for path, value in _leaves(table, "", set(known)):
+        number = line_of(lines, path)
+        place = found.path if number is None else f"{found.path}:{number}"
+        key = known.get(path)
+        if key is None:
+            if is_later(path):
+                found.warnings.append(f"{place}: '{path}' is a key of the original llmspell that is not used here yet")
+            else:
+                hint = did_you_mean(path, known)
+                found.errors.append(f"{place}: unknown key '{path}'{hint}")
+            continue
+        wrong = problem(key, value)
+        if wrong is not None:
+            found.errors.append(f"{place}: '{path}': {wrong}")
+            continue
+        if key.widens:
+            found.widening.append((place, path))
+        target = path if key.means is None else key.means
+        if target:
+            found.values[target] = value / 1000 if path.endswith("_ms") and isinstance(value, int) else value
+            found.origins[target] = place
+
+
+def _leaves(table: dict[str, JsonValue], prefix: str, known: set[str]) -> Iterator[tuple[str, JsonValue]]:
+    for name, value in table.items():
+        path = f"{prefix}.{name}" if prefix else name
+        if isinstance(value, dict) and path not in known and value:
+            yield from _leaves(value, path, known)
+        elif value != {}:
+            yield path, value

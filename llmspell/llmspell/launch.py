@@ -1,0 +1,161 @@
+"""The first code of every `llmspell` process: common command lines are answered here, the rest by click.
+
+Importing click costs several times what running a small tool does, so the exact everyday forms of the commands in
+`_COMMANDS` are recognised from a table. Whatever is unusual, `--help` and mistakes included, goes to click
+unchanged. Both ends call the same function of `llmspell.actions` with the same arguments, so what is printed and
+the exit status cannot differ; a test runs one table of command lines through both.
+
+Nothing here may import more than built-in modules: see `tests/llmspell/test_lean_imports.py`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from llmspell.options import Options
+
+#: Exit status of a process that was writing into a pipe whose reader has gone (128 + SIGPIPE), as `head` leaves it.
+_BROKEN_PIPE = 141
+
+_TEXT, _FLAG, _FORMAT, _SECONDS = "text", "flag", "format", "seconds"
+#: command words: (module of llmspell.actions, function, name of the words' parameter or None, {option: (kind, parameter)}).
+_COMMANDS: dict[tuple[str, ...], tuple[str, str, dict[str, tuple[str, str]]]] = {
+    ("tool", "invoke"): (
+        "tool",
+        "invoke",
+        {
+            "--params": (_TEXT, "params"),
+            "--select": (_TEXT, "select"),
+            "--raw": (_FLAG, "raw"),
+            "--timeout": (_SECONDS, "timeout_s"),
+            "--format": (_FORMAT, "format"),
+        },
+    ),
+    ("tool", "list"): ("catalog", "list_tools", {"--category": (_TEXT, "category"), "--format": (_FORMAT, "format")}),
+    ("tool", "info"): ("catalog", "info", {"--show-schema": (_FLAG, "show_schema"), "--format": (_FORMAT, "format")}),
+    ("tool", "search"): ("catalog", "search", {"--category": (_TEXT, "category"), "--format": (_FORMAT, "format")}),
+    ("run",): ("script", "run", {"--timeout": (_SECONDS, "timeout_s")}),
+    ("kernel", "start"): ("kernel", "start", {"-f": (_TEXT, "connection_file")}),
+}
+#: How many positional words each function takes: (least, most).
+_WORDS = {"invoke": (1, 1000), "list_tools": (0, 0), "info": (1, 1), "search": (1, 100), "run": (1, 1000), "start": (0, 0)}
+_FORMATS = ("text", "json", "pretty", "jsonl")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit status.
+
+    Args:
+        argv: The words after the program's name; default is the process's own.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    lean = recognise(words)
+    if lean is None:
+        from llmspell.cli.main import run_click  # noqa: PLC0415 - the whole point of this module
+
+        return run_click(words)
+    return finish(*lean)
+
+
+def recognise(words: Sequence[str]) -> tuple[Callable[[Options], int], Options] | None:
+    """Return what to call for a common command line, or None where click has to read it."""
+    size = 2 if words and words[0] in {"tool", "kernel"} else 1
+    command = _COMMANDS.get(tuple(words[:size]))
+    if command is None:
+        return None
+    module, function, known = command
+    read = _read(words[size:], known)
+    if read is None:
+        return None
+    positional, given, output = read
+    least, most = _WORDS[function]
+    if not least <= len(positional) <= most or (function == "start" and not given):
+        return None
+    from llmspell.options import Options  # noqa: PLC0415 - not needed where click reads the line
+
+    def act(options: Options) -> int:
+        package = __import__("llmspell.actions." + module)
+        call = getattr(getattr(package.actions, module), function)
+        if positional or least:
+            return call(options, tuple(positional), **given)  # type: ignore[no-any-return]
+        return call(options, **given)  # type: ignore[no-any-return]
+
+    return act, Options(output=output)
+
+
+def _read(
+    words: Sequence[str], known: dict[str, tuple[str, str]]
+) -> tuple[list[str], dict[str, object], str | None] | None:
+    """Return positional words, options and ``--output``; None for anything that is not plainly one of `known`."""
+    positional: list[str] = []
+    given: dict[str, object] = {}
+    output: str | None = None
+    rest = iter(words)
+    for word in rest:
+        if word == "--":
+            positional.extend(rest)
+            break
+        if word[:1] != "-" or word == "-":
+            positional.append(word)
+            continue
+        kind, name = (_FORMAT, "") if word == "--output" else known.get(word, ("", ""))
+        if kind == _FLAG:
+            given[name] = True
+            continue
+        value = next(rest, None)
+        # Missing or odd values are click's to explain.
+        if not kind or value is None or value[:1] == "-" and len(value) > 1:
+            return None
+        if kind == _FORMAT and value not in _FORMATS:
+            return None
+        if not name:
+            output = value
+        elif kind == _SECONDS:
+            if not value.isascii() or not value.isdigit() or int(value) == 0:
+                return None
+            given[name] = float(value)
+        else:
+            given[name] = value
+    return positional, given, output
+
+
+def finish(act: Callable[[Options], int], options: Options) -> int:
+    """Call an action; print what went wrong and turn it into the exit status; leave stdout flushed.
+
+    The one place where a command's exceptions end, for the lean path and click alike.
+    """
+    try:
+        status = act(options)
+        if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison] # closed by the caller
+            sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        return _quiet_exit(_BROKEN_PIPE)
+    except KeyboardInterrupt:
+        return _interrupted()
+    except BaseException as error:  # noqa: BLE001 - the CLI's own top: told apart and reported in `failures`
+        from llmspell.failures import report  # noqa: PLC0415 - only where something failed
+
+        return report(error, options)
+
+
+def _interrupted() -> int:
+    from llmspell.output import note  # noqa: PLC0415
+
+    note("Interrupted")
+    return _quiet_exit(130)
+
+
+def _quiet_exit(status: int) -> int:
+    """Let the interpreter's own flush at exit find somewhere to write."""
+    import os  # noqa: PLC0415
+
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return status
