@@ -72,12 +72,13 @@ class ToolContext:
         deadline: `time.monotonic()` value after which `check` raises, or None.
         signal: Shared by everything that one interrupt stops.
         progress: Receives ``(done, total, message)``.
+        ask: Puts a yes-or-no question to a person; None where nobody can answer.
         settings: The limits and settings of the tool that runs, by name.
         depth: How many tool calls this one is inside of.
         tool: Canonical name of the tool that runs.
     """
 
-    __slots__ = ("_progress", "deadline", "depth", "policy", "settings", "signal", "tool")
+    __slots__ = ("_progress", "ask", "deadline", "depth", "policy", "settings", "signal", "tool")
 
     def __init__(
         self,
@@ -86,6 +87,7 @@ class ToolContext:
         deadline: float | None = None,
         signal: CancelSignal | None = None,
         progress: ProgressSink | None = None,
+        ask: Callable[[str], bool] | None = None,
         settings: Mapping[str, JsonValue] | None = None,
         depth: int = 0,
         tool: str = "",
@@ -94,6 +96,7 @@ class ToolContext:
         self.deadline = deadline
         self.signal = CancelSignal() if signal is None else signal
         self._progress = progress
+        self.ask = ask
         self.settings: Mapping[str, JsonValue] = {} if settings is None else settings
         self.depth = depth
         self.tool = tool
@@ -134,6 +137,7 @@ class ToolContext:
             deadline=deadline,
             signal=self.signal,
             progress=self._progress,
+            ask=self.ask,
             settings=tool.settings,
             depth=self.depth + 1,
             tool=tool.name,

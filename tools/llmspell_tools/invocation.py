@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from llmspell_tools.definition import Tool
-    from llmspell_tools.policy import Policy
 
     #: (tool, parameters as the caller gave them) → parameters to go on with
     BeforeHook = Callable[[Tool, Mapping[str, Any]], Mapping[str, Any]]
@@ -112,7 +111,7 @@ class InvocationChain:
         if check is None:
             check = tool.checker = compile_parameters(tool.parameters, tool.parameter_aliases)
         arguments = check(parameters)
-        admit(tool, arguments, context.policy)
+        admit(tool, arguments, context)
         if self.cache is None and self.limits is None and not self.after:
             return call(tool, arguments, context, timeout_s)
         return self._through_slots(tool, arguments, context, timeout_s)
@@ -160,16 +159,16 @@ class InvocationChain:
             metrics.total_ns += spent_ns
 
 
-def admit(tool: Tool, arguments: Mapping[str, Any], policy: Policy) -> None:
+def admit(tool: Tool, arguments: Mapping[str, Any], context: ToolContext) -> None:
     """Let the policy decide about the call itself, before anything is touched.
 
     Raises:
         PermissionDenied: The level is above the ceiling, or an annotation is denied or not approved.
     """
     operation = arguments.get("operation")
+    policy = context.policy
     policy.check_level(tool.name, operation, tool.level_of(operation))
-    if policy.approvals:
-        policy.check_annotations(tool.name, operation, tool.annotations)
+    policy.check_annotations(tool.name, operation, tool.annotations, context.ask)
 
 
 def call(tool: Tool, arguments: dict[str, Any], context: ToolContext, timeout_s: float | None) -> ToolResult:

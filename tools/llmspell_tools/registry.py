@@ -159,10 +159,11 @@ class ToolRegistry:
         timeout_s: float | None = None,
         signal: CancelSignal | None = None,
         progress: ProgressSink | None = None,
+        ask: Callable[[str], bool] | None = None,
     ) -> ToolContext:
         """Return a context for a run of calls, under this registry's policy."""
         deadline = None if timeout_s is None else monotonic() + timeout_s
-        return ToolContext(self.policy, deadline=deadline, signal=signal, progress=progress)
+        return ToolContext(self.policy, deadline=deadline, signal=signal, progress=progress, ask=ask)
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
