@@ -124,17 +124,17 @@ def _evaluate(annotation: object, function: Callable[..., Any]) -> object:
 def _schema_of(annotation: object, where: str) -> JsonObject:
     if any(annotation is each for each in _ANYTHING):
         return {}
-    if annotation in _SCALARS:
-        return {"type": _SCALARS[annotation]}
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is Literal:
-        return {"type": "string", "enum": list(arguments)} if _all_text(arguments) else {"enum": list(arguments)}
     if origin is typing.Annotated:
         schema = _schema_of(arguments[0], where)
         for extra in arguments[1:]:
             if isinstance(extra, dict):
                 schema = {**schema, **extra}
         return schema
+    if annotation in _SCALARS:
+        return {"type": _SCALARS[annotation]}
+    if origin is Literal:
+        return {"type": "string", "enum": list(arguments)} if _all_text(arguments) else {"enum": list(arguments)}
     if origin in (Union, types.UnionType):
         return _union([_schema_of(each, where) for each in arguments])
     return _container(annotation if origin is None else origin, arguments, where)
