@@ -1,0 +1,331 @@
+"""The calculator's language: text to a program in postfix order, and the program to one float.
+
+    expression := operand (operator operand)*
+    operand    := ("-" | "+" | "!")* (number | variable | function "(" arguments? ")" | "(" expression ")")
+
+From the loosest: ``||``, ``&&``, ``== != < <= > >=``, ``+ -``, ``* / %``, the signs and ``!``, ``^`` (right to left,
+and tighter than a sign on its left: -2^2 is -4, as in Lua and on paper). Every value is a float. A comparison gives 1
+or 0; ``a && b`` is `a` where `a` is 0, else `b`; ``a || b`` is `a` where `a` is not 0, else `b`.
+
+Parsed by operator precedence with explicit stacks, so that no text, however nested, can exhaust Python's own stack;
+time and memory grow with the length of the text alone. Each character is looked at once by one scanner, without `re`,
+whose import costs more than a thousand evaluations. The functions are those of `arithmetic.py`.
+"""
+
+from __future__ import annotations
+
+from _operator import add, mul, sub
+
+from llmspell_tools.builtin.utility.arithmetic import CONSTANTS, FUNCTIONS, divide, power, remainder
+from llmspell_tools.errors import InvalidParameters, LimitExceeded
+from llmspell_tools.nearest import did_you_mean
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
+
+    #: A number, the name of a variable, or (how many arguments, function).
+    Step: TypeAlias = float | str | tuple[int, Callable[..., float]]
+
+_DIGITS = frozenset("0123456789.")
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
+_NAME = _LETTERS | frozenset("0123456789")
+_SPACES = frozenset(" \t\r\n")
+_END = "\n"  # closes every scan, so that none needs to compare with the length
+
+_BRACKET = 0
+_SIGN = 7
+
+
+def _both(left: float, right: float) -> float:
+    return right if left != 0.0 else left
+
+
+def _either(left: float, right: float) -> float:
+    return left if left != 0.0 else right
+
+
+def _not(value: float) -> float:
+    return 1.0 if value == 0.0 else 0.0
+
+
+def _negative(value: float) -> float:
+    return -value
+
+
+def _equal(left: float, right: float) -> float:
+    return 1.0 if left == right else 0.0
+
+
+def _unequal(left: float, right: float) -> float:
+    return 1.0 if left != right else 0.0
+
+
+def _at_most(left: float, right: float) -> float:
+    return 1.0 if left <= right else 0.0
+
+
+def _at_least(left: float, right: float) -> float:
+    return 1.0 if left >= right else 0.0
+
+
+def _less(left: float, right: float) -> float:
+    return 1.0 if left < right else 0.0
+
+
+def _greater(left: float, right: float) -> float:
+    return 1.0 if left > right else 0.0
+
+
+#: By spelling: how tightly it binds, what an operator before it must bind to be applied first, its step.
+_OPERATORS: dict[str, tuple[int, int, Step]] = {
+    "||": (1, 1, (2, _either)),
+    "&&": (2, 2, (2, _both)),
+    "==": (3, 3, (2, _equal)),
+    "!=": (3, 3, (2, _unequal)),
+    "<=": (3, 3, (2, _at_most)),
+    ">=": (3, 3, (2, _at_least)),
+    "<": (3, 3, (2, _less)),
+    ">": (3, 3, (2, _greater)),
+    "+": (4, 4, (2, add)),
+    "-": (4, 4, (2, sub)),
+    "*": (5, 5, (2, mul)),
+    "/": (5, 5, (2, divide)),
+    "%": (5, 5, (2, remainder)),
+    "^": (8, 9, (2, power)),
+}
+_LONG = frozenset("|&=!<>*")
+_SIGNS: dict[str, Step] = {"-": (1, _negative), "!": (1, _not)}
+_INSTEAD = {"**": "^", "=": "==", "&": "&&", "|": "||"}
+
+
+class Program:
+    """A parsed expression: its steps in postfix order, and what limits are compared with."""
+
+    __slots__ = ("calls", "depth", "operations", "steps")
+
+    def __init__(self, steps: list[Step], operations: int, calls: int, depth: int) -> None:
+        self.steps = steps
+        self.operations = operations
+        self.calls = calls
+        self.depth = depth
+
+    def run(self, variables: Mapping[str, float], max_exponent: float) -> float:
+        """Compute the value.
+
+        Args:
+            variables: Floats by name.
+            max_exponent: Largest exponent, by magnitude.
+
+        Raises:
+            InvalidParameters: A variable has no value.
+            LimitExceeded: An exponent is too large.
+        """
+        stack: list[float] = []
+        push = stack.append
+        for step in self.steps:
+            if isinstance(step, tuple):
+                count, function = step
+                if count == 2:
+                    right = stack.pop()
+                    if function is power and abs(right) > max_exponent:
+                        raise _exponent_exceeded(right, max_exponent)
+                    stack[-1] = function(stack[-1], right)
+                elif count == 1:
+                    stack[-1] = function(stack[-1])
+                else:
+                    start = len(stack) - count
+                    stack[start:] = [function(*stack[start:])]
+            else:
+                push(_value(step, variables) if isinstance(step, str) else step)
+        return stack[0]
+
+
+def _value(name: str, variables: Mapping[str, float]) -> float:
+    value = variables.get(name)
+    if value is None:
+        value = CONSTANTS.get(name)
+        if value is None:
+            near = did_you_mean(name, [*variables, *CONSTANTS])
+            raise InvalidParameters(f"variable '{name}' has no value{near}; give it in 'variables'", field="input")
+    return value
+
+
+def _exponent_exceeded(exponent: float, limit: float) -> LimitExceeded:
+    return LimitExceeded(
+        f"exponent {exponent:g} is larger than {limit:g} ([tools.calculator] max_exponent)",
+        details={"key": "[tools.calculator] max_exponent", "limit": limit},
+    )
+
+
+def parse(text: str) -> Program:
+    """Turn an expression into a program.
+
+    Raises:
+        InvalidParameters: The text is not an expression; ``details`` has the 1-based `position`.
+    """
+    return _Parser(text).program()
+
+
+class _Parser:
+    """One pass over the text; `operators` holds (binding, step) of what waits for its right operand."""
+
+    __slots__ = ("_brackets", "_calls", "_depth", "_length", "_operations", "_operators", "_steps", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text + _END
+        self._length = len(text)
+        self._steps: list[Step] = []
+        self._operators: list[tuple[int, Step]] = [(-1, 0.0)]
+        # per open bracket: function or "", complete arguments, where it stands
+        self._brackets: list[tuple[str, int, int]] = []
+        self._calls = self._depth = self._operations = 0
+
+    def program(self) -> Program:
+        text, length = self._text, self._length
+        operand_next = True
+        position = 0
+        while position < length:
+            char = text[position]
+            if char in _SPACES:
+                position += 1
+            elif not operand_next:
+                position, operand_next = self._operator(char, position)
+            elif char in _DIGITS:
+                position = self._number(position)
+                operand_next = False
+            else:
+                position, operand_next = self._operand(char, position)
+        if operand_next:
+            raise self._unexpected(length, "a number, a name or '('")
+        if self._brackets:
+            raise self._wrong(self._brackets[-1][2], "'(' is never closed")
+        self._apply(_BRACKET)
+        return Program(self._steps, self._operations + self._calls, self._calls, self._depth)
+
+    def _apply(self, binding: int) -> None:
+        operators = self._operators
+        while operators[-1][0] >= binding:
+            self._steps.append(operators.pop()[1])
+
+    def _operand(self, char: str, position: int) -> tuple[int, bool]:
+        if char in _LETTERS:
+            return self._name(position)
+        if char == "(":
+            self._open("", position)
+        elif char in _SIGNS:
+            self._operators.append((_SIGN, _SIGNS[char]))
+            self._operations += 1
+        elif char == ")" and self._brackets and self._is_empty_call(position):
+            return self._close(position), False
+        elif char != "+":
+            raise self._unexpected(position, "a number, a name or '('")
+        return position + 1, True
+
+    def _number(self, position: int) -> int:
+        text = self._text
+        end = position + 1
+        while text[end] in _DIGITS:
+            end += 1
+        if text[end] in "eE":
+            digits = end + 2 if text[end + 1] in "+-" else end + 1
+            if text[digits] in _DIGITS:
+                end = digits + 1
+                while text[end] in _DIGITS:
+                    end += 1
+        try:
+            self._steps.append(float(text[position:end]))
+        except ValueError:
+            raise self._wrong(position, f"'{text[position:end]}' is not a number") from None
+        if text[end] in _NAME:
+            raise self._wrong(end, f"'{text[end]}' directly after a number; is an operator missing?")
+        return end
+
+    def _name(self, position: int) -> tuple[int, bool]:
+        text = self._text
+        end = position + 1
+        while text[end] in _NAME:
+            end += 1
+        name = text[position:end]
+        bracket = end
+        while text[bracket] in _SPACES and bracket < self._length:
+            bracket += 1
+        if text[bracket] != "(":
+            self._steps.append(name)
+            return end, False
+        if name not in FUNCTIONS:
+            raise self._wrong(position, f"there is no function '{name}'{did_you_mean(name, FUNCTIONS)}")
+        self._calls += 1
+        self._open(name, bracket)
+        return bracket + 1, True
+
+    def _open(self, name: str, position: int) -> None:
+        self._operators.append((_BRACKET - 1, 0.0))
+        self._brackets.append((name, 0, position))
+        self._depth = max(self._depth, len(self._brackets))
+
+    def _is_empty_call(self, position: int) -> bool:
+        name, complete, opened = self._brackets[-1]
+        return name != "" and complete == 0 and not self._text[opened + 1 : position].strip()
+
+    def _operator(self, char: str, position: int) -> tuple[int, bool]:
+        spelling = self._text[position : position + 2] if char in _LONG else char
+        known = _OPERATORS.get(spelling)
+        if known is None and len(spelling) == 2 and spelling not in _INSTEAD:
+            spelling = char
+            known = _OPERATORS.get(char)
+        if known is not None:
+            binding, first, step = known
+            operators = self._operators
+            while operators[-1][0] >= first:
+                self._steps.append(operators.pop()[1])
+            operators.append((binding, step))
+            self._operations += 1
+            return position + len(spelling), True
+        if char == ")" and self._brackets:
+            name, complete, opened = self._brackets[-1]
+            self._brackets[-1] = (name, complete + 1, opened)
+            return self._close(position), False
+        if char == "," and self._brackets and self._brackets[-1][0]:
+            name, complete, opened = self._brackets[-1]
+            self._apply(_BRACKET)
+            self._brackets[-1] = (name, complete + 1, opened)
+            return position + 1, True
+        raise self._no_operator(position, spelling)
+
+    def _close(self, position: int) -> int:
+        self._apply(_BRACKET)
+        self._operators.pop()
+        name, count, opened = self._brackets.pop()
+        if name:
+            fewest, most, function = FUNCTIONS[name]
+            if count < fewest or (most is not None and count > most):
+                raise self._wrong(opened, f"{name}() takes {_arity(fewest, most)}, not {count}")
+            self._steps.append((count, function))
+        return position + 1
+
+    def _no_operator(self, position: int, spelling: str) -> InvalidParameters:
+        instead = _INSTEAD.get(spelling)
+        if instead is not None:
+            return self._wrong(position, f"'{spelling}' is not an operator here; write {instead}")
+        if spelling == ",":
+            return self._wrong(position, "',' outside the brackets of a function")
+        return self._unexpected(position, "an operator or the end")
+
+    def _unexpected(self, position: int, wanted: str) -> InvalidParameters:
+        found = repr(self._text[position]) if position < self._length else "the end"
+        return self._wrong(position, f"expected {wanted}, found {found}")
+
+    def _wrong(self, position: int, what: str) -> InvalidParameters:
+        return InvalidParameters(
+            f"expression: {what} (position {position + 1})", field="input", details={"position": position + 1}
+        )
+
+
+def _arity(fewest: int, most: int | None) -> str:
+    if most is None:
+        return f"at least {fewest} argument{'s' if fewest != 1 else ''}"
+    if fewest == most:
+        return f"{fewest} argument{'s' if fewest != 1 else ''}"
+    return f"{fewest} or {most} arguments"
