@@ -10,6 +10,7 @@ Nothing here may import more than built-in modules: see `tests/llmspell/test_lea
 
 from __future__ import annotations
 
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -129,6 +130,10 @@ def finish(act: Callable[[Options], int], options: Options) -> int:
     The one place where a command's exceptions end, for the lean path and click alike.
     """
     try:
+        if options.trace is not None or "LLMSPELL_LOG" in os.environ or "RUST_LOG" in os.environ:
+            from llmspell.logs import configure  # noqa: PLC0415 - costs logging: only where the level is said
+
+            configure(options.trace)
         status = act(options)
         if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison] # closed by the caller
             sys.stdout.flush()
@@ -152,8 +157,6 @@ def _interrupted() -> int:
 
 def _quiet_exit(status: int) -> int:
     """Let the interpreter's own flush at exit find somewhere to write."""
-    import os  # noqa: PLC0415
-
     try:
         sys.stdout.flush()
     except (OSError, ValueError, AttributeError):

@@ -27,11 +27,12 @@ class Options:
         profile: Name of a built-in set of settings.
         trace: One of `TRACE_LEVELS`, or None.
         policy: ``strict`` or the path of a policy file.
-        rules: ``(flag, value)`` pairs as written, `("--allow-read", "/data")`, in order.
+        rules: ``(flag, value)`` pairs as written, `("--allow-read", "/data")` or `("--ceiling", "safe")`, in order.
         yes: True where ``--yes`` answers every question of the policy.
+        tools_dirs: Folders of the user's own tools, from ``--tools-dir``.
     """
 
-    __slots__ = ("config", "output", "policy", "profile", "rules", "trace", "yes")
+    __slots__ = ("config", "output", "policy", "profile", "rules", "tools_dirs", "trace", "yes")
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class Options:
         policy: str | None = None,
         rules: Sequence[tuple[str, str]] = (),
         yes: bool = False,
+        tools_dirs: Sequence[str] = (),
     ) -> None:
         self.output = output
         self.config = config
@@ -51,6 +53,7 @@ class Options:
         self.policy = policy
         self.rules = tuple(rules)
         self.yes = yes
+        self.tools_dirs = tuple(tools_dirs)
 
     def format(self, own: str | None = None, default: str = "text") -> str:
         """Return the format to write in: the command's own ``--format``, else ``--output``, else `default`."""

@@ -1,0 +1,1 @@
+"""The command line read by click: one file a command group, each ending in a function of `llmspell.actions`."""

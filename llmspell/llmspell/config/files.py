@@ -15,7 +15,7 @@ from llmspell_tools.errors import ConfigurationError
 from llmspell_tools.nearest import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from llmspell_tools.types import JsonValue
 
@@ -52,27 +52,54 @@ def read_file(path: str) -> ConfigFile:
     Raises:
         ConfigurationError: The file cannot be read at all.
     """
+    found = ConfigFile(path, _content(path))
+    try:
+        table, lines = _parse(path, found.content)
+    except ConfigurationError as error:
+        found.errors.append(error.message)
+        return found
+    _check(found, table, lines)
+    return found
+
+
+def read_table(path: str) -> tuple[dict[str, JsonValue], Callable[[str], str]]:
+    """Read a TOML file of another kind.
+
+    Returns:
+        Its values by dotted key, and a function from such a key to `path:line`.
+
+    Raises:
+        ConfigurationError: The file cannot be read or is not TOML.
+    """
+    table, lines = _parse(path, _content(path))
+    return dict(_leaves(table, "", set())), lambda key: _place(path, lines, key)
+
+
+def _content(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise ConfigurationError(f"cannot read configuration file '{path}': {why}", details={"path": path}) from None
-    found = ConfigFile(path, content)
     if len(content) > MAX_FILE_BYTES:
-        found.errors.append(f"{path}: larger than {MAX_FILE_BYTES} bytes: not a configuration file")
-        return found
+        raise ConfigurationError(f"{path}: larger than {MAX_FILE_BYTES} bytes: not a configuration file")
+    return content
+
+
+def _parse(path: str, content: bytes) -> tuple[dict[str, JsonValue], dict[str, int]]:
     try:
         text = content.decode("utf-8")
-        table = tomllib.loads(text)
+        return tomllib.loads(text), key_lines(text)
     except UnicodeDecodeError as error:
-        found.errors.append(f"{path}:{content[: error.start].count(10) + 1}: not UTF-8 text")
-        return found
+        raise ConfigurationError(f"{path}:{content[: error.start].count(10) + 1}: not UTF-8 text") from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        found.errors.append(_syntax_error(path, str(error) or "nested too deeply"))
-        return found
-    _check(found, table, key_lines(text))
-    return found
+        raise ConfigurationError(_syntax_error(path, str(error) or "nested too deeply")) from None
+
+
+def _place(path: str, lines: dict[str, int], key: str) -> str:
+    number = line_of(lines, key)
+    return path if number is None else f"{path}:{number}"
 
 
 def _syntax_error(path: str, message: str) -> str:
@@ -87,8 +114,7 @@ def _syntax_error(path: str, message: str) -> str:
 def _check(found: ConfigFile, table: dict[str, JsonValue], lines: dict[str, int]) -> None:
     known = known_keys()
     for path, value in _leaves(table, "", set(known)):
-        number = line_of(lines, path)
-        place = found.path if number is None else f"{found.path}:{number}"
+        place = _place(found.path, lines, path)
         key = known.get(path)
         if key is None:
             if is_later(path):

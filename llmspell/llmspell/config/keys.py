@@ -43,31 +43,36 @@ class Key:
 _MB = 1024 * 1024
 
 
-def _rules() -> tuple[Key, ...]:
-    subjects = {
-        "read": "folders and files that may be read",
-        "write": "folders and files that may be written",
-        "net": "hosts that may be reached, HOST or HOST:PORT",
-        "run": "programs that may be started",
-        "env": "environment variables that may be read",
-    }
-    allow = [Key(f"policy.allow_{kind}", "strings", [], f"further {what}", widens=True) for kind, what in subjects.items()]
-    deny = [Key(f"policy.deny_{kind}", "strings", [], f"the same, refused: {what}") for kind, what in subjects.items()]
+_SUBJECTS = {
+    "read": "folders and files that may be read",
+    "write": "folders and files that may be written",
+    "net": "hosts that may be reached, HOST or HOST:PORT",
+    "run": "programs that may be started",
+    "env": "environment variables that may be read",
+}
+_LEVELS = ("safe", "restricted", "privileged")
+_ANNOTATIONS = {
+    "read_only": "tools that change nothing",
+    "destructive": "tools that can destroy something",
+    "idempotent": "tools that can be called twice without harm",
+    "open_world": "tools that reach outside this machine",
+}
+
+
+def _rules(prefix: str) -> tuple[Key, ...]:
+    allow = [Key(f"{prefix}.allow_{kind}", "strings", [], f"also {what}", widens=True) for kind, what in _SUBJECTS.items()]
+    deny = [Key(f"{prefix}.deny_{kind}", "strings", [], f"never these {what}") for kind, what in _SUBJECTS.items()]
     return (*allow, *deny)
 
 
 OWN: tuple[Key, ...] = (
-    Key("policy.ceiling", "string", "privileged", "the highest level of tool that may run",
-        choices=("safe", "restricted", "privileged")),
-    *_rules(),
+    Key("policy.preset", "string", "default", "where the policy starts: strict allows nothing by itself",
+        choices=("default", "strict")),
+    Key("policy.ceiling", "string", "privileged", "the highest level of tool that may run", choices=_LEVELS),
+    *_rules("policy"),
     Key("policy.roots", "strings", None, "folders to work in, instead of the current one", widens=True),
-    Key("policy.read_only", "string", "allow", "tools that change nothing", choices=("allow", "ask", "deny")),
-    Key("policy.destructive", "string", "allow", "tools that can destroy something",
-        choices=("allow", "ask", "deny")),
-    Key("policy.idempotent", "string", "allow", "tools that can be called twice without harm",
-        choices=("allow", "ask", "deny")),
-    Key("policy.open_world", "string", "allow", "tools that reach outside this machine",
-        choices=("allow", "ask", "deny")),
+    *(Key(f"policy.approvals.{name}", "string", "allow", what, choices=("allow", "ask", "deny"))
+      for name, what in _ANNOTATIONS.items()),
     Key("tools.directories", "strings", [], "folders of *.py files with your own tools", widens=True),
     Key("lua.module_paths", "strings", [], "folders that `require` looks in, after the script's own", widens=True),
     Key("lua.max_memory_bytes", "integer", 512 * _MB, "memory that one Lua state may use"),
@@ -83,7 +88,7 @@ _MAPPED: tuple[Key, ...] = (
     Key("runtime.script_timeout_seconds", "number", means="lua.timeout_seconds"),
     Key("tools.tool_directories", "strings", means="tools.directories", widens=True),
     Key("tools.file_operations.max_file_size", "integer", means="tools.file_operations.max_file_bytes"),
-    Key("tools.file_operations.allowed_paths", "strings", means="policy.allow_write", widens=True),
+    Key("tools.file_operations.allowed_paths", "strings", means="policy.tools.file_operations.allow_write", widens=True),
 )
 
 #: Keys of the original that are read and checked as TOML, and change nothing yet. `x.*` stands for all below `x`.
@@ -107,14 +112,17 @@ LATER: tuple[str, ...] = (
 
 
 def tool_keys() -> tuple[Key, ...]:
-    """Return the keys of the built-in tools' settings, `tools.<tool_name>.<setting>`."""
-    from llmspell_tools.manifest import TOOLS  # noqa: PLC0415 - large, and only files with [tools.…] need it
+    """Return the keys of the built-in tools: `tools.<tool_name>.<setting>`, `policy.tools.<tool_name>.<rule>`."""
+    from llmspell_tools.manifest import TOOLS  # noqa: PLC0415 - large, and only a configuration needs it
 
     found: list[Key] = []
     for name, entry in TOOLS.items():
         for setting, default in entry.get("settings", {}).items():
             path = f"tools.{name.replace('-', '_')}.{setting}"
             found.append(Key(path, _kind_of(default), default, f"a limit of {name}"))
+        own = f"policy.tools.{name.replace('-', '_')}"
+        found.append(Key(f"{own}.ceiling", "string", None, f"the highest level of {name}", choices=_LEVELS))
+        found.extend(_rules(own))
     return tuple(found)
 
 

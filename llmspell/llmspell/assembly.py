@@ -1,0 +1,90 @@
+"""Puts one run together: configuration, policy, registry.
+
+Where there is no configuration file, no variable and no flag, which is most runs, nothing but the default policy is
+made and no configuration code is imported. On the lean path.
+"""
+
+from __future__ import annotations
+
+import os
+
+from llmspell import places
+from llmspell_tools.policy import Policy
+from llmspell_tools.registry import ToolRegistry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from llmspell.config.settings import Settings
+    from llmspell.options import Options
+    from llmspell_tools.definition import Tool
+
+#: Variables that are no configuration keys.
+_OTHER_VARIABLES = ("LLMSPELL_HOME", "LLMSPELL_LOG", "LLMSPELL_ENGINE")
+
+
+def settings(options: Options) -> Settings | None:
+    """Read the configuration; None where there is none at all.
+
+    Raises:
+        ConfigurationError: A file, variable or profile is wrong.
+    """
+    if (
+        options.config is None
+        and options.profile is None
+        and not any(name.startswith("LLMSPELL_") and name not in _OTHER_VARIABLES for name in os.environ)
+        and places.user_config() is None
+        and places.project_config() is None
+    ):
+        return None
+    from llmspell.config.settings import load  # noqa: PLC0415 - costs tomllib, re and dataclasses
+
+    found = load(options)
+    level = found.get("logging.level")
+    if level != "warn" and not (options.trace or "LLMSPELL_LOG" in os.environ or "RUST_LOG" in os.environ):
+        from llmspell.logs import configure  # noqa: PLC0415
+
+        configure(None, str(level))
+    if found.warnings:
+        from llmspell.output import note  # noqa: PLC0415
+
+        for warning in found.warnings:
+            note(f"Warning: {warning}")
+    return found
+
+
+def policy(options: Options, found: Settings | None, script_dir: str | None = None) -> Policy:
+    """Return the policy of one run; see `rules.build`."""
+    if found is None and options.policy is None and not options.rules:
+        return Policy.default(script_dir=script_dir)
+    from llmspell.rules import build  # noqa: PLC0415 - typing; only where there are rules
+
+    return build(options, found, script_dir)
+
+
+def registry(options: Options, script_dir: str | None = None) -> ToolRegistry:
+    """Return the registry of one run: every tool, under the run's policy and settings."""
+    return from_settings(options, settings(options), script_dir)
+
+
+def from_settings(options: Options, found: Settings | None, script_dir: str | None = None) -> ToolRegistry:
+    """Return the registry where the configuration has been read already."""
+    return ToolRegistry(
+        policy=policy(options, found, script_dir),
+        settings=found.tool_settings() if found is not None else None,
+        discover=_discovery(options, found),
+    )
+
+
+def _discovery(options: Options, found: Settings | None) -> Callable[[], Iterable[Tool]]:
+    def discover() -> Iterable[Tool]:
+        from llmspell.output import note  # noqa: PLC0415
+        from llmspell_tools.plugins import discover as find  # noqa: PLC0415 - only for names that are not built in
+
+        folders = list(options.tools_dirs)
+        if found is not None:
+            folders.extend(found.paths("tools.directories"))
+        return find(folders, report=lambda error: note(f"Warning: {error.message}"))
+
+    return discover

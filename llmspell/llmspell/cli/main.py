@@ -1,0 +1,102 @@
+"""The root command and what happens to a usage error. Reached from `launch` for every line that is not lean."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from llmspell.cli.groups import LazyGroup
+from llmspell.cli.options import gathered, global_options
+from llmspell.launch import finish
+from llmspell.output import note
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from llmspell.options import Options
+
+_COMMANDS = {
+    "tool": ("llmspell.cli.tool:tool", "List, describe, search and call tools."),
+    "run": ("llmspell.cli.script:run", "Run a Lua script."),
+    "exec": ("llmspell.cli.script:exec_", "Run a line of Lua."),
+    "config": ("llmspell.cli.config:config", "Show, check, start and trust configuration files."),
+    "kernel": ("llmspell.cli.kernel:kernel", "Start the Jupyter kernel; install its kernelspec."),
+    "doctor": ("llmspell.cli.doctor:doctor", "Check this installation and say how to fix it."),
+    "version": ("llmspell.cli.version:version", "Show versions."),
+}
+
+
+def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from llmspell_tools.version import __version__  # noqa: PLC0415
+
+        click.echo(f"llmspell {__version__}")
+        ctx.exit(0)
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=_COMMANDS,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option("-V", "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
+              help="Show the version and exit.")  # fmt: skip
+@global_options()
+@click.pass_context
+def root(ctx: click.Context) -> int:
+    """One set of tools for the shell, Lua scripts, notebooks and Python.
+
+    \b
+    llmspell tool list
+    llmspell tool info calculator
+    llmspell tool invoke calculator input='2 + 2'
+    llmspell run script.lua -- first second --name value
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+    return 0
+
+
+def act(call: Callable[[Options], int]) -> int:
+    """Call an action with the options of the current command line; return its exit status."""
+    return finish(call, gathered(click.get_current_context()))
+
+
+def run_click(words: Sequence[str]) -> int:
+    """Read a command line with click and run it; return the exit status."""
+    try:
+        status = root.main(args=list(words), prog_name="llmspell", standalone_mode=False, terminal_width=_width())
+    except click.ClickException as error:
+        return _usage(error)
+    except (click.Abort, KeyboardInterrupt):
+        note("Interrupted")
+        return 130
+    except BrokenPipeError:  # help into `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+    return status if isinstance(status, int) else 0
+
+
+def _usage(error: click.ClickException) -> int:
+    context = getattr(error, "ctx", None)
+    if context is not None and not isinstance(error, click.exceptions.NoArgsIsHelpError):
+        note(context.get_usage())
+        note(f"Try '{context.command_path} --help' for help.\n")
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        note(error.format_message())
+    else:
+        note(f"Error: {error.format_message()}")
+    return error.exit_code
+
+
+def _width() -> int | None:
+    """Return the columns of a narrow terminal; click itself never goes below 50."""
+    try:
+        columns = int(os.environ.get("COLUMNS", "0")) or os.get_terminal_size(sys.__stdout__.fileno()).columns  # type: ignore[union-attr]
+    except (OSError, ValueError, AttributeError):
+        return None
+    return max(columns - 1, 24) if columns < 60 else None

@@ -1,0 +1,139 @@
+"""``llmspell tool list | info | search | invoke | test``."""
+
+from __future__ import annotations
+
+import click
+
+from llmspell.cli.groups import LazyGroup
+from llmspell.cli.main import act
+from llmspell.cli.options import format_option, global_options, policy_options, select_option, timeout_option
+from llmspell.cli.sections import Command
+
+
+@click.group(cls=LazyGroup, no_args_is_help=True)
+@click.option("--source", default="local", hidden=True, type=click.Choice(["local"]))
+@global_options()
+def tool(source: str) -> None:
+    """List, describe, search and call tools."""
+
+
+@tool.command("list", cls=Command)
+@click.option("--category", metavar="NAME", help="Only this category: utility, data, filesystem, ...")
+@click.option("--detailed", is_flag=True, help="Also category, level and description.")
+@select_option("the list")
+@format_option()
+@policy_options
+@global_options()
+def list_(category: str | None, detailed: bool, select: str | None, format: str | None) -> int:
+    """List the names of all tools.
+
+    As json an array of names; with --detailed or as jsonl objects with name, description, category,
+    security_level and version.
+    """
+    from llmspell.actions import catalog  # noqa: PLC0415 - the group's help needs no tools
+
+    return act(
+        lambda options: catalog.list_tools(
+            options, category=category, detailed=detailed, select=select, format=format
+        )
+    )
+
+
+@tool.command(cls=Command)
+@click.argument("name")
+@click.option("--show-schema", is_flag=True, help="Also the JSON Schema of the parameters.")
+@select_option("the description")
+@format_option()
+@policy_options
+@global_options()
+def info(name: str, show_schema: bool, select: str | None, format: str | None) -> int:
+    """Describe a tool: parameters, level, settings, an example."""
+    from llmspell.actions import catalog  # noqa: PLC0415
+
+    return act(
+        lambda options: catalog.info(options, (name,), show_schema=show_schema, select=select, format=format)
+    )
+
+
+@tool.command(cls=Command)
+@click.argument("words", nargs=-1, required=True)
+@click.option("--category", metavar="NAME", help="Only this category.")
+@click.option("--detailed", is_flag=True, help="Also category and level.")
+@select_option("the list")
+@format_option()
+@policy_options
+@global_options()
+def search(
+    words: tuple[str, ...], category: str | None, detailed: bool, select: str | None, format: str | None
+) -> int:
+    """Find tools by words of their name, description or parameters; any word counts."""
+    from llmspell.actions import catalog  # noqa: PLC0415
+
+    return act(
+        lambda options: catalog.search(
+            options, words, category=category, detailed=detailed, select=select, format=format
+        )
+    )
+
+
+@tool.command(cls=Command)
+@click.argument("name")
+@click.argument("parameters", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--params", metavar="JSON|@FILE|-", help="All parameters as a JSON object.")
+@select_option("the tool's output")
+@click.option("--raw", is_flag=True, help="Print the bare result: no envelope, no quotes.")
+@timeout_option("the tool")
+@click.option("--stream", is_flag=True, hidden=True)
+@format_option()
+@policy_options
+@global_options()
+def invoke(
+    name: str,
+    parameters: tuple[str, ...],
+    params: str | None,
+    select: str | None,
+    raw: bool,
+    timeout_s: float | None,
+    stream: bool,
+    format: str | None,
+) -> int:
+    """Call a tool.
+
+    Parameters are a JSON object (--params) or words, or both:
+
+    \b
+      key=text         text; read as number, list, ... where
+                       the tool wants one
+      key:=json        any JSON value
+      key=@file        the text of a file (@-: of stdin)
+      key:=@file.json  the JSON value in a file
+
+    \b
+    llmspell tool invoke calculator input='2 + 2'
+    x=$(llmspell tool invoke calculator input=2+2 --raw)
+    llmspell tool invoke hash-calculator operation=hash \\
+        input=hello --select result.hash
+
+    Exit status: 0; 1 the tool failed; 2 wrong parameters; 3 no such tool; 4 refused by the policy; 124 out of
+    time; 130 interrupted.
+    """
+    from llmspell.actions.tool import invoke as call  # noqa: PLC0415
+
+    return act(
+        lambda options: call(
+            options, (name, *parameters), params=params, select=select, raw=raw, timeout_s=timeout_s, format=format
+        )
+    )
+
+
+@tool.command(cls=Command)
+@click.argument("name")
+@click.option("--verbose", is_flag=True, help="Show what came back.")
+@format_option()
+@policy_options
+@global_options()
+def test(name: str, verbose: bool, format: str | None) -> int:
+    """Run a tool's own examples and compare their results."""
+    from llmspell.actions import examples  # noqa: PLC0415
+
+    return act(lambda options: examples.test(options, name, verbose=verbose, format=format))

@@ -1,0 +1,117 @@
+"""From configuration and flags to the `Policy` that every call of the run is checked against.
+
+The preset first, then each layer's rules in order of strength, then the command line's. Deny rules and lower ceilings
+always add up; allow rules come only from layers that are trusted (`config.settings` has refused the others).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from llmspell.options import POLICY_KINDS
+from llmspell_tools.errors import ConfigurationError
+from llmspell_tools.policy import LEVELS, Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from llmspell.config.settings import Layer, Settings
+    from llmspell.options import Options
+    from llmspell_tools.types import JsonValue
+
+COMMAND_LINE = "command line"
+
+
+def build(options: Options, settings: Settings | None, script_dir: str | None = None) -> Policy:
+    """Return the policy of one run.
+
+    Args:
+        options: Has the flags.
+        settings: Has the files and variables; None where there are none.
+        script_dir: The folder of the script that runs.
+
+    Raises:
+        ConfigurationError: A policy file is wrong.
+    """
+    layers = settings.layers if settings is not None else []
+    policy = _start(options, settings, script_dir)
+    for layer in layers:
+        # `--policy` says where to start from: what files and variables allow beside it does not hold then.
+        policy = _with_layer(policy, layer, may_allow=options.policy is None)
+    return _with_flags(policy, options)
+
+
+def _start(options: Options, settings: Settings | None, script_dir: str | None) -> Policy:
+    if options.policy == "strict":
+        return Policy.strict()
+    if options.policy is not None:
+        return _from_file(options.policy)
+    layers = settings.layers if settings is not None else []
+    if any(layer.values.get("policy.preset") == "strict" for layer in layers):
+        return Policy.strict()
+    roots = settings.paths("policy.roots") if settings is not None else []
+    return Policy.default(script_dir=script_dir, roots=roots or None)
+
+
+def _with_layer(policy: Policy, layer: Layer, *, may_allow: bool) -> Policy:
+    rules = section(layer.values, "policy")
+    if not may_allow:
+        rules = {path: value for path, value in rules.items() if "allow_" not in path}
+    if not rules:
+        return policy
+    origin = next(text for path, text in layer.origins.items() if path.startswith("policy."))
+    return apply(policy, rules, origin=origin, base=layer.base, may_widen=layer.trusted and may_allow)
+
+
+def section(values: Mapping[str, JsonValue], name: str) -> dict[str, JsonValue]:
+    """Return the part of dotted values below `name`, without the prefix."""
+    start = name + "."
+    return {path[len(start) :]: value for path, value in values.items() if path.startswith(start)}
+
+
+def apply(
+    policy: Policy, rules: Mapping[str, JsonValue], *, origin: str, base: str | None, may_widen: bool = True
+) -> Policy:
+    """Return the policy with the keys of one `[policy]` table, `{"allow_read": [...], "ceiling": ...}`."""
+    policy = policy.with_rules(allow=_lists(rules, "allow_"), deny=_lists(rules, "deny_"), origin=origin, base=base)
+    ceiling = rules.get("ceiling")
+    if isinstance(ceiling, str) and (may_widen or LEVELS[ceiling] < LEVELS[policy.ceiling]):
+        policy = policy.with_ceiling(ceiling, origin=origin)
+    return policy
+
+
+def _lists(rules: Mapping[str, JsonValue], prefix: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for kind in POLICY_KINDS:
+        listed = rules.get(prefix + kind)
+        if isinstance(listed, list) and listed:
+            found[kind] = [str(entry) for entry in listed]
+    return found
+
+
+def _with_flags(policy: Policy, options: Options) -> Policy:
+    lists: dict[str, dict[str, list[str]]] = {"allow": {}, "deny": {}}
+    for flag, value in options.rules:
+        verb, _, kind = flag.removeprefix("--").partition("-")
+        if verb == "ceiling":
+            policy = policy.with_ceiling(value, origin=COMMAND_LINE)
+        else:
+            lists[verb].setdefault(kind, []).append(value)
+    if not lists["allow"] and not lists["deny"]:
+        return policy
+    return policy.with_rules(allow=lists["allow"], deny=lists["deny"], origin=COMMAND_LINE)
+
+
+def _from_file(path: str) -> Policy:
+    """Read ``--policy FILE``: the keys of `[policy]`, over a start that allows nothing; or a policy as JSON."""
+    from llmspell.config.policy_file import read_policy_file  # noqa: PLC0415 - tomllib, only where a file is named
+
+    value, is_json = read_policy_file(path)
+    if is_json:
+        return Policy.from_json(value, origin=path)
+    if not isinstance(value, dict):
+        raise ConfigurationError(f"{path}: a policy is a table")
+    base = os.path.dirname(os.path.abspath(path))
+    start = Policy.strict().with_ceiling("privileged", origin=path)
+    return apply(start, value, origin=path, base=base)
