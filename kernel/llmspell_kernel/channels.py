@@ -1,0 +1,312 @@
+"""The five sockets of a kernel. With `frames` the only module that imports zmq; it knows no message.
+
+Who may touch what:
+- `RequestChannel` (shell, control): receive, hold and send on the one thread that serves it; `wake` from any thread.
+- `Publisher` (iopub): publish from any thread, under its lock, which is all that libzmq asks for.
+- `ServicePort` (heartbeat, and the file descriptors handed in): on the service thread.
+- stdin is bound so that clients can connect; nothing reads it before the kernel asks for input.
+
+No call polls on the way of a request: shell and control block in receive. Each also binds a random inproc endpoint,
+by which `wake` ends that wait from another thread. Only while replies wait for a client that does not read does
+receive poll, to try them again.
+
+Options: ROUTER_MANDATORY and a finite SNDHWM, so that no reply vanishes (`outbox`); ROUTER_HANDOVER, so that a browser
+that reconnects under its old identity is served (a stranger who can connect could take replies meant for another, but
+he can read all of iopub anyway); MAXMSGSIZE, over which libzmq drops the peer; XPUB_VERBOSE, so that every subscriber
+is welcomed; a slow iopub subscriber loses messages and holds up nobody.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from time import monotonic
+
+import zmq
+
+from llmspell_kernel import frames as framing
+from llmspell_kernel.connection import PORTS, Connection, bind_failure
+from llmspell_kernel.outbox import FULL, GONE, SENT, Outbox
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Frames = list[bytes]
+    Log = Callable[[str], None]
+    ByteSocket = zmq.Socket[bytes]
+
+MAX_FRAME_BYTES = 100 * 1024 * 1024
+MAX_HELD = 10_000
+_REPLY_HIGH_WATER = 1_000
+_PUBLISH_HIGH_WATER = 10_000
+_LINGER_MS = 1_000
+_RETRY_MS = 5
+_MAX_DRAIN = 1_000
+_MAX_TOPIC_BYTES = 256
+
+
+class RequestChannel:
+    """A ROUTER socket on which requests come in and replies go out.
+
+    Args:
+        socket: Bound and set up.
+        name: shell or control.
+        transport: How to send and receive (`frames.choose`).
+        log: Told about replies that are dropped.
+    """
+
+    def __init__(
+        self, socket: ByteSocket, name: str, transport: tuple[framing.Send, framing.Receive], log: Log
+    ) -> None:
+        self.name = name
+        self._socket = socket
+        self._send, self._receive = transport
+        self._held: deque[Frames] = deque()
+        self._woken = False
+        self._outbox = Outbox(self._try_send, log=log)
+        self._next_flush = 0.0
+        self._wake_lock = threading.Lock()
+        self._wake_identity = b"\1wake" + os.urandom(16)
+        self._waker: ByteSocket = socket.context.socket(zmq.DEALER)
+        endpoint = f"inproc://llmspell-{name}-{os.urandom(8).hex()}"
+        socket.bind(endpoint)
+        self._waker.setsockopt(zmq.IDENTITY, self._wake_identity)
+        self._waker.setsockopt(zmq.LINGER, 0)
+        self._waker.connect(endpoint)
+
+    def receive(self) -> Frames | None:
+        """Return the next message, or None when `wake` was called; waits."""
+        if self._held:
+            return self._held.popleft()
+        if self._woken:
+            self._woken = False
+            return None
+        frames = self._receive_and_retry() if self._outbox.waiting else self._receive(self._socket, 0)
+        return None if frames[0] == self._wake_identity else frames
+
+    def hold(self) -> int:
+        """Take in what has arrived already, without waiting; return how many messages `receive` has ready."""
+        try:
+            while len(self._held) < MAX_HELD:
+                frames = self._receive(self._socket, framing.NOBLOCK)
+                if frames[0] == self._wake_identity:
+                    self._woken = True
+                else:
+                    self._held.append(frames)
+        except zmq.Again:
+            pass
+        return len(self._held)
+
+    def send(self, frames: Frames) -> None:
+        """Send a reply; one that the client cannot take yet waits, one for a client that is gone is dropped."""
+        self._outbox.send(frames)
+
+    def flush(self, seconds: float) -> None:
+        """Give clients that read slowly some last time to take their replies."""
+        end = monotonic() + seconds
+        self._outbox.flush()
+        while self._outbox.waiting and monotonic() < end:
+            self._socket.poll(_RETRY_MS, zmq.POLLERR)
+            self._outbox.flush()
+
+    def wake(self) -> None:
+        """Make `receive` return None soon; from any thread."""
+        with self._wake_lock:
+            if not self._waker.closed:
+                self._waker.send(b"", zmq.NOBLOCK)
+
+    def close(self) -> None:
+        """Close the socket; replies in libzmq's hands still get a second to leave."""
+        with self._wake_lock:
+            self._waker.close()
+        self._socket.close(_LINGER_MS)
+
+    def _receive_and_retry(self) -> Frames:
+        while self._outbox.waiting:
+            if monotonic() >= self._next_flush:
+                self._outbox.flush()
+                self._next_flush = monotonic() + _RETRY_MS / 1_000
+            try:
+                return self._receive(self._socket, framing.NOBLOCK)
+            except zmq.Again:
+                self._socket.poll(_RETRY_MS)
+        return self._receive(self._socket, 0)
+
+    def _try_send(self, frames: Frames) -> int:
+        try:
+            self._send(self._socket, frames, framing.NOBLOCK)
+        except zmq.Again:
+            return FULL
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            return GONE
+        return SENT
+
+
+class Publisher:
+    """The iopub XPUB socket.
+
+    Args:
+        socket: Bound and set up.
+        transport: How to send and receive.
+        welcome: Makes the `iopub_welcome` message for a topic.
+    """
+
+    def __init__(
+        self,
+        socket: ByteSocket,
+        transport: tuple[framing.Send, framing.Receive],
+        welcome: Callable[[bytes], Frames],
+    ) -> None:
+        self._socket = socket
+        self._send, self._receive = transport
+        self._welcome = welcome
+        self._lock = threading.Lock()
+
+    @property
+    def descriptor(self) -> int:
+        """The file descriptor that becomes readable when subscriptions may have arrived."""
+        return int(self._socket.FD)
+
+    def publish(self, frames: Frames) -> None:
+        """Send to every subscriber of the topic in the first frame; never waits."""
+        with self._lock:
+            if not self._socket.closed:
+                self._send(self._socket, frames, 0)
+
+    def drain(self) -> None:
+        """Read the subscriptions that have arrived and welcome each."""
+        with self._lock:
+            for _ in range(_MAX_DRAIN):
+                if self._socket.closed:
+                    return
+                try:
+                    event = self._receive(self._socket, framing.NOBLOCK)[0]
+                except zmq.Again:
+                    return
+                if event[:1] == b"\1" and len(event) <= _MAX_TOPIC_BYTES:
+                    self._send(self._socket, self._welcome(event[1:]), 0)
+
+    def close(self) -> None:
+        """Close the socket; what was published still gets a second to leave."""
+        with self._lock:
+            self._socket.close(_LINGER_MS)
+
+
+class ServicePort:
+    """The heartbeat socket, polled together with plain file descriptors.
+
+    A ROUTER that returns every message as it came serves REQ and DEALER clients alike and has no state to get stuck in.
+    """
+
+    def __init__(
+        self, socket: ByteSocket, transport: tuple[framing.Send, framing.Receive], descriptors: Iterable[int]
+    ) -> None:
+        self._socket = socket
+        self._send, self._receive = transport
+        self._poller = zmq.Poller()
+        self._poller.register(socket, zmq.POLLIN)
+        for descriptor in descriptors:
+            self._poller.register(descriptor, zmq.POLLIN)
+
+    def wait(self, timeout_ms: int) -> list[int]:
+        """Answer heartbeats; return the descriptors that are readable, at the latest after the timeout."""
+        ready: list[int] = []
+        for source, _ in self._poller.poll(timeout_ms):
+            if isinstance(source, int):
+                ready.append(source)
+            else:
+                self._echo()
+        return ready
+
+    def _echo(self) -> None:
+        try:
+            for _ in range(_MAX_DRAIN):
+                self._send(self._socket, self._receive(self._socket, framing.NOBLOCK), framing.NOBLOCK)
+        except zmq.Again:
+            pass  # all echoed, or a client that does not read its beats
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close(0)
+
+
+class Channels:
+    """A kernel's sockets, bound.
+
+    Args:
+        connection: Where to bind; ports of 0 are filled in.
+        welcome: Makes the `iopub_welcome` message for a topic.
+        descriptors: Further file descriptors for `service.wait`.
+        log: Told about replies that are dropped.
+
+    Raises:
+        ConnectionFileError: An endpoint cannot be bound.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        welcome: Callable[[bytes], Frames],
+        descriptors: Iterable[int] = (),
+        log: Log,
+    ) -> None:
+        self._context: zmq.Context[ByteSocket] = zmq.Context()
+        self._connection = connection
+        transport = framing.choose(self._context)
+        try:
+            sockets = {name: self._open(name) for name in PORTS}
+        except BaseException:
+            self._context.destroy(0)
+            raise
+        self.shell = RequestChannel(sockets["shell_port"], "shell", transport, log)
+        self.control = RequestChannel(sockets["control_port"], "control", transport, log)
+        self.iopub = Publisher(sockets["iopub_port"], transport, welcome)
+        self.service = ServicePort(sockets["hb_port"], transport, [self.iopub.descriptor, *descriptors])
+        self._stdin = sockets["stdin_port"]
+
+    def _open(self, name: str) -> ByteSocket:
+        socket: ByteSocket = self._context.socket(zmq.XPUB if name == "iopub_port" else zmq.ROUTER)
+        socket.setsockopt(zmq.LINGER, _LINGER_MS)
+        socket.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME_BYTES)
+        socket.setsockopt(zmq.IPV6, int(":" in self._connection.ip))
+        if name == "iopub_port":
+            socket.setsockopt(zmq.SNDHWM, _PUBLISH_HIGH_WATER)
+            socket.setsockopt(zmq.XPUB_VERBOSE, 1)
+        else:
+            socket.setsockopt(zmq.SNDHWM, _REPLY_HIGH_WATER)
+            socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
+        if name in ("shell_port", "control_port"):
+            socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        self._bind(socket, name)
+        return socket
+
+    def _bind(self, socket: ByteSocket, name: str) -> None:
+        connection = self._connection
+        port = connection.ports[name]
+        if connection.transport == "ipc" and port == 0:
+            port = 1
+            while port in connection.ports.values() or os.path.lexists(f"{connection.ip}-{port}"):
+                port += 1
+        try:
+            socket.bind(connection.endpoint(port))
+        except zmq.ZMQError as error:
+            raise bind_failure(connection.endpoint(port), error.errno, error.strerror) from None
+        if connection.transport == "tcp" and port == 0:
+            last = socket.getsockopt(zmq.LAST_ENDPOINT)
+            assert isinstance(last, bytes)
+            port = int(last.rstrip(b"\0").rpartition(b":")[2])
+        connection.ports[name] = port
+
+    def close(self) -> None:
+        """Close every socket and wait, at most the linger time, until what was sent has left."""
+        self.shell.close()
+        self.control.close()
+        self.iopub.close()
+        self.service.close()
+        self._stdin.close(0)
+        self._context.term()

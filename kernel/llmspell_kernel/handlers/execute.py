@@ -1,0 +1,119 @@
+"""execute_request: run a Lua cell, publish what it shows, reply how it went.
+
+Spec: Jupyter messaging 5.5, "Execute". `silent` broadcasts nothing but busy and idle and is not counted. A failed
+cell aborts the cells that the same client has queued behind it, unless it says `stop_on_error: false`; another
+client's cells run on.
+"""
+
+from __future__ import annotations
+
+from llmspell_kernel.wire import quote
+from llmspell_tools.errors import Cancelled, InvalidParameters, LlmspellError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from llmspell_kernel.dispatch import Request
+    from llmspell_kernel.engine import Engine, Execution
+    from llmspell_kernel.output import Output
+    from llmspell_kernel.running import Running
+    from llmspell_tools.types import JsonObject, JsonValue
+
+
+class Cells:
+    """The cells run so far; used on the main thread.
+
+    Args:
+        engine: Runs them.
+        output: Where their prints go.
+        running: Told what an interrupt stops.
+        timeout_s: Seconds that one cell may run, or None.
+    """
+
+    def __init__(self, engine: Engine, output: Output, running: Running, timeout_s: float | None = None) -> None:
+        self._engine = engine
+        self._output = output
+        self._running = running
+        self._timeout_s = timeout_s
+        self.count = 0
+
+    def run(self, request: Request | None, code: str) -> Execution:
+        """Run code as the current cell; its prints belong to `request`, or to nobody.
+
+        Raises:
+            LlmspellError: Whatever the engine raises.
+        """
+        self._output.begin(request)
+        self._running.begin(self._engine.interrupt)
+        try:
+            return self._engine.execute(code, name=f"=cell[{self.count}]", mode="cell", timeout_s=self._timeout_s)
+        except KeyboardInterrupt:
+            raise Cancelled("the cell was interrupted") from None
+        finally:
+            self._running.end()
+            self._output.end()
+
+
+def execute_request(cells: Cells, request: Request) -> JsonObject:
+    """Run one cell."""
+    code = request.content.get("code")
+    if not isinstance(code, str):
+        raise InvalidParameters("execute_request needs the text field 'code'", field="code")
+    silent = request.flag("silent", default=False)
+    if not silent:
+        if request.flag("store_history", default=True):
+            cells.count += 1
+        content = f'{{"code":{quote(code)},"execution_count":{cells.count}}}'
+        request.publish_encoded("execute_input", content.encode("ascii"))
+    try:
+        execution = cells.run(None if silent else request, code)
+    except LlmspellError as error:
+        return _failed(cells, request, error, silent=silent)
+    if execution.text is not None and not silent:
+        content = f'{{"execution_count":{cells.count},"data":{{"text/plain":{quote(execution.text)}}},"metadata":{{}}}}'
+        request.publish_encoded("execute_result", content.encode("ascii"))
+    return {
+        "status": "ok",
+        "execution_count": cells.count,
+        "user_expressions": _user_expressions(cells, request),
+        "payload": _payload(execution),
+    }
+
+
+def _failed(cells: Cells, request: Request, error: LlmspellError, *, silent: bool) -> JsonObject:
+    shown = _describe(error)
+    if not silent:
+        request.publish("error", shown)
+    request.stops_queue = request.flag("stop_on_error", default=True)
+    return {"status": "error", "execution_count": cells.count, **shown, "details": error.details}
+
+
+def _describe(error: LlmspellError) -> JsonObject:
+    """Return ename, evalue and traceback; an interrupt has the name that every client knows."""
+    ename = "KeyboardInterrupt" if isinstance(error, Cancelled) else type(error).__name__
+    lines: list[JsonValue] = [f"{ename}: {error.message}"]
+    traceback = error.details.get("traceback")
+    if isinstance(traceback, list):
+        lines += [str(line) for line in traceback]
+    return {"ename": ename, "evalue": error.message, "traceback": lines}
+
+
+def _user_expressions(cells: Cells, request: Request) -> JsonObject:
+    """Evaluate each expression; one that fails does not fail the others or the cell."""
+    wanted = request.content.get("user_expressions")
+    if not isinstance(wanted, dict) or not wanted:
+        return {}
+    results: JsonObject = {}
+    for name, expression in wanted.items():
+        try:
+            text = cells.run(None, str(expression)).text
+            results[name] = {"status": "ok", "data": {"text/plain": text or "nil"}, "metadata": {}}
+        except LlmspellError as error:
+            results[name] = {"status": "error", **_describe(error)}
+    return results
+
+
+def _payload(execution: Execution) -> list[JsonValue]:
+    """`os.exit()` in a cell asks the client to close, as `exit` does in IPython; the kernel itself stays."""
+    if execution.exit_code is None:
+        return []
+    return [{"source": "ask_exit", "keepkernel": False}]

@@ -1,0 +1,171 @@
+"""tool_request: the registry by message; the commands of the original's own protocol, made real and one level deep.
+
+    {command: "list", category?}                    -> {status, tools: [name], count, category}
+    {command: "info", name, show_schema?}           -> {status, name, description, category, security_level, ...}
+    {command: "invoke", name, params?, timeout?}    -> {status, tool, result | error, ..., duration_ms}
+    {command: "search", query, category?}           -> {status, matches: [name], query: [word], category}
+    {command: "test", name, verbose?}               -> {status, success, tool, message, details}
+
+Every failure is `{status: "error", tool?, error, error_type, details, duration_ms}` of `llmspell_tools.reply`, with the
+fields `ename`, `evalue` and `traceback` that Jupyter clients expect of any failed reply. Runs on the main thread, so
+tools that a cell registered from Lua can be called too.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from llmspell_kernel.handlers.tool_test import check_examples
+from llmspell_tools import reply
+from llmspell_tools.definition import CancelSignal
+from llmspell_tools.errors import Cancelled, InvalidParameters, LlmspellError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmspell_kernel.dispatch import Request
+    from llmspell_kernel.running import Running
+    from llmspell_tools.registry import ToolRegistry
+    from llmspell_tools.types import JsonObject, JsonValue
+
+DEFAULT_TIMEOUT_S = 30.0
+
+
+class ToolDesk:
+    """What the commands need.
+
+    Args:
+        registry: The tools, those registered by cells included.
+        running: Told what an interrupt stops.
+    """
+
+    __slots__ = ("registry", "running")
+
+    def __init__(self, registry: ToolRegistry, running: Running) -> None:
+        self.registry = registry
+        self.running = running
+
+
+def tool_request(desk: ToolDesk, request: Request) -> JsonObject:
+    """Carry out one command; every failure becomes a reply."""
+    started = perf_counter()
+    content = request.content
+    try:
+        name = content.get("command")
+        command = _COMMANDS.get(name) if isinstance(name, str) else None
+        if command is None:
+            raise _unknown_command(content)
+        return command(desk, content)
+    except LlmspellError as error:
+        return _failed(content, error, started)
+    except KeyboardInterrupt:
+        return _failed(content, Cancelled("the tool was interrupted"), started)
+
+
+def _list(desk: ToolDesk, content: JsonObject) -> JsonObject:
+    category = _category(content)
+    names: list[JsonValue] = [tool.name for tool in desk.registry.list(category)]
+    return {"status": "ok", "tools": names, "count": len(names), "category": category}
+
+
+def _info(desk: ToolDesk, content: JsonObject) -> JsonObject:
+    tool = desk.registry.get(_name(content))
+    annotations: JsonObject = dict(tool.annotations)
+    described: JsonObject = {
+        "status": "ok",
+        "name": tool.name,
+        "description": tool.description,
+        "category": tool.category,
+        "security_level": tool.level,
+        "aliases": list(tool.aliases),
+        "version": tool.version,
+        "annotations": annotations,
+    }
+    if content.get("show_schema"):
+        described["parameters"] = tool.parameters
+        if tool.returns is not None:
+            described["returns"] = tool.returns
+    return described
+
+
+def _invoke(desk: ToolDesk, content: JsonObject) -> JsonObject:
+    started = perf_counter()
+    name = _name(content)
+    params = content.get("params")
+    if params is not None and not isinstance(params, dict):
+        raise InvalidParameters(f"params must be an object or null, not {type(params).__name__}", field="params")
+    signal = CancelSignal()
+    desk.running.begin(signal.set)
+    try:
+        context = desk.registry.context(signal=signal)
+        result = desk.registry.invoke(name, params, context=context, timeout_s=_timeout(content))
+    finally:
+        desk.running.end()
+    return reply.ok(name, result, (perf_counter() - started) * 1_000)
+
+
+def _search(desk: ToolDesk, content: JsonObject) -> JsonObject:
+    query = content.get("query")
+    given = query.split() if isinstance(query, str) else query
+    if not isinstance(given, list) or not all(isinstance(word, str) for word in given):
+        raise InvalidParameters("query must be a text or an array of texts", field="query")
+    words = [str(word) for word in given]
+    category = _category(content)
+    matches: list[JsonValue] = [tool.name for tool in desk.registry.search(words, category)]
+    return {"status": "ok", "matches": matches, "query": [*words], "category": category}
+
+
+def _test(desk: ToolDesk, content: JsonObject) -> JsonObject:
+    return check_examples(desk.registry, _name(content))
+
+
+_COMMANDS: dict[str, Callable[[ToolDesk, JsonObject], JsonObject]] = {
+    "list": _list,
+    "info": _info,
+    "invoke": _invoke,
+    "search": _search,
+    "test": _test,
+}
+
+
+def _name(content: JsonObject) -> str:
+    name = content.get("name")
+    if not isinstance(name, str) or not name:
+        raise InvalidParameters("Missing or invalid tool name", field="name")
+    return name
+
+
+def _category(content: JsonObject) -> str | None:
+    category = content.get("category")
+    if category is None or isinstance(category, str):
+        return category or None
+    raise InvalidParameters("category must be a text", field="category")
+
+
+def _timeout(content: JsonObject) -> float:
+    timeout = content.get("timeout")
+    if timeout is None:
+        return DEFAULT_TIMEOUT_S
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout <= 0:
+        raise InvalidParameters("timeout must be a number of seconds above 0", field="timeout")
+    return float(timeout)
+
+
+def _unknown_command(content: JsonObject) -> InvalidParameters:
+    known = ", ".join(_COMMANDS)
+    if "command" not in content:
+        return InvalidParameters(f"Missing tool command; give one of: {known}", field="command")
+    return InvalidParameters(f"Unknown tool command: {content['command']}; known are: {known}", field="command")
+
+
+def _failed(content: JsonObject, error: LlmspellError, started: float) -> JsonObject:
+    name = content.get("name")
+    body = reply.error(name if isinstance(name, str) else None, error, (perf_counter() - started) * 1_000)
+    ename = "KeyboardInterrupt" if isinstance(error, Cancelled) else type(error).__name__
+    body["ename"] = ename
+    body["evalue"] = error.message
+    body["traceback"] = [f"{ename}: {error.message}"]
+    if content.get("command") == "test":
+        body["success"] = False
+    return body

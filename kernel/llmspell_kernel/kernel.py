@@ -1,0 +1,219 @@
+"""The composition: sockets, threads, handlers and engine put together, and taken apart in order.
+
+Threads, who owns what, how each ends:
+- main: the shell channel and the engine. Blocks in `shell.receive`; ends when the lifecycle stops and wakes it.
+- control: the control channel; interrupt, shutdown, kernel_info. Never touches the engine but by `interrupt`. Ends by
+  the same wake-up.
+- service (`service.py`): heartbeat, subscriptions, signals, the parent. Ends when main tells it to, or ends the process
+  when main does not listen.
+- the engine may have a watch thread of its own; it calls `output.write` and nothing else of ours.
+Any thread may publish: the iopub socket has a lock.
+
+Above it stands the command `llmspell kernel start`; it knows no argv and no config file.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from functools import partial
+
+from llmspell_kernel.channels import Channels
+from llmspell_kernel.connection import (
+    Connection,
+    new_connection,
+    read_connection,
+    remove_connection,
+    write_connection,
+)
+from llmspell_kernel.dispatch import Dispatcher
+from llmspell_kernel.handlers.comm_info import comm_info_request
+from llmspell_kernel.handlers.execute import Cells, execute_request
+from llmspell_kernel.handlers.interrupt import interrupt_request
+from llmspell_kernel.handlers.is_complete import is_complete_request
+from llmspell_kernel.handlers.kernel_info import kernel_info_request
+from llmspell_kernel.handlers.shutdown import shutdown_request
+from llmspell_kernel.handlers.tool import ToolDesk, tool_request
+from llmspell_kernel.lifecycle import EXIT_FORCED, Lifecycle, parent_watch
+from llmspell_kernel.log import LimitedLog
+from llmspell_kernel.output import Output
+from llmspell_kernel.running import Running
+from llmspell_kernel.service import Service
+from llmspell_kernel.signals import SignalPipe
+from llmspell_kernel.wire import EMPTY_OBJECT, Wire, encode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmspell_kernel.dispatch import Handler
+    from llmspell_kernel.engine import Engine, EngineFactory, Write
+    from llmspell_tools.registry import ToolRegistry
+
+_FLUSH_S = 1.0
+
+
+def run_kernel(
+    connection_file: str,
+    *,
+    registry: ToolRegistry,
+    engine_factory: EngineFactory | None = None,
+    ip: str = "127.0.0.1",
+    first_port: int = 0,
+    cell_timeout_s: float | None = None,
+    log: Callable[[str], None] | None = None,
+) -> int:
+    """Serve a kernel until it is told to stop; on the main thread, so that signals reach it.
+
+    Args:
+        connection_file: Read if it exists and used as it is (ports of 0 are filled in); else written, and removed at
+            the end.
+        registry: The tools.
+        engine_factory: Makes the engine, on this thread; a `LuaEngine` with default settings if left out.
+        ip: Address to bind where the file is ours to write.
+        first_port: First of five ports where the file is ours to write; 0 lets the system choose.
+        cell_timeout_s: Seconds that one cell may run.
+        log: Takes one line; standard error if left out.
+
+    Returns:
+        The exit status: 0 after an orderly end.
+
+    Raises:
+        ConnectionFileError: The file cannot be used or written, or its ports cannot be bound.
+    """
+    path = os.path.abspath(connection_file)
+    connection, is_new = _connection(path, ip, first_port)
+    needs_writing = not connection.is_complete or is_new
+    kernel = Kernel(connection, log=LimitedLog(log))
+    try:
+        if not connection.is_local:
+            kernel.log(f"listening on {connection.ip}: messages are signed, but anyone who can connect can read them")
+        if needs_writing:
+            write_connection(path, connection)
+        kernel.serve(
+            registry,
+            engine_factory or _lua_engine,
+            cell_timeout_s=cell_timeout_s,
+            end_by_force=partial(_end_by_force, path, connection, is_ours=is_new),
+        )
+    finally:
+        kernel.close()
+        if is_new:
+            remove_connection(path, connection)
+    return 0
+
+
+class Kernel:
+    """A bound kernel.
+
+    Args:
+        connection: Where to bind; ports of 0 are filled in.
+        log: Takes one line.
+    """
+
+    def __init__(self, connection: Connection, *, log: Callable[[str], None]) -> None:
+        self.log = log
+        self.wire = Wire(connection.key)
+        self.signals = SignalPipe()
+        try:
+            self.channels = Channels(connection, welcome=self._welcome, descriptors=[self.signals.descriptor], log=log)
+        except BaseException:
+            self.signals.close()
+            raise
+        self.running = Running()
+        self.output = Output()
+        self.lifecycle = Lifecycle(self.running.interrupt, self._wake)
+
+    def serve(
+        self,
+        registry: ToolRegistry,
+        engine_factory: EngineFactory,
+        *,
+        cell_timeout_s: float | None,
+        end_by_force: Callable[[], None],
+    ) -> None:
+        """Answer requests until the lifecycle stops."""
+        self.signals.install()
+        service = Service(
+            self.channels.service,
+            self.channels.iopub,
+            self.signals,
+            self.lifecycle,
+            interrupt=self.running.interrupt,
+            parent=parent_watch(),
+            end_by_force=end_by_force,
+            log=self.log,
+        )
+        service.start()
+        control = threading.Thread(target=self._serve_control, name="llmspell-control", daemon=True)
+        control.start()
+        engine = engine_factory(registry, self.output.write)
+        try:
+            shell = self._dispatcher(self._shell_handlers(engine, registry, cell_timeout_s))
+            shell.serve(self.channels.shell, self.lifecycle.is_stopping)
+            shell.refuse_pending(self.channels.shell)
+            self.channels.shell.flush(_FLUSH_S)
+        finally:
+            engine.close()
+            self.lifecycle.stop("end")
+            control.join(_FLUSH_S)
+            service.stop()
+
+    def close(self) -> None:
+        """Close sockets, let what was sent leave, give the signals back."""
+        self.channels.close()
+        self.signals.close()
+
+    def _dispatcher(self, handlers: dict[str, Handler]) -> Dispatcher:
+        return Dispatcher(self.wire, handlers, publish=self.channels.iopub.publish, log=self.log)
+
+    def _shell_handlers(
+        self, engine: Engine, registry: ToolRegistry, cell_timeout_s: float | None
+    ) -> dict[str, Handler]:
+        cells = Cells(engine, self.output, self.running, cell_timeout_s)
+        desk = ToolDesk(getattr(engine, "registry", registry), self.running)
+        return {
+            "kernel_info_request": kernel_info_request,
+            "execute_request": partial(execute_request, cells),
+            "is_complete_request": partial(is_complete_request, engine),
+            "comm_info_request": comm_info_request,
+            "tool_request": partial(tool_request, desk),
+        }
+
+    def _serve_control(self) -> None:
+        handlers: dict[str, Handler] = {
+            "kernel_info_request": kernel_info_request,
+            "interrupt_request": partial(interrupt_request, self.running),
+            "shutdown_request": partial(shutdown_request, self.lifecycle),
+        }
+        self._dispatcher(handlers).serve(self.channels.control, self.lifecycle.is_stopping)
+        self.channels.control.flush(_FLUSH_S)
+
+    def _wake(self) -> None:
+        self.channels.shell.wake()
+        self.channels.control.wake()
+
+    def _welcome(self, topic: bytes) -> list[bytes]:
+        content = encode({"subscription": topic.decode("utf-8", "replace")})
+        return self.wire.message((topic,), "iopub_welcome", content, EMPTY_OBJECT)
+
+
+def _connection(path: str, ip: str, first_port: int) -> tuple[Connection, bool]:
+    """Return the connection, and whether it is new: then the file is ours to write and to remove."""
+    try:
+        connection = read_connection(path)
+    except FileNotFoundError:
+        return new_connection(ip, first_port), True
+    return connection, False
+
+
+def _end_by_force(path: str, connection: Connection, *, is_ours: bool) -> None:
+    if is_ours:
+        remove_connection(path, connection)
+    os._exit(EXIT_FORCED)
+
+
+def _lua_engine(registry: ToolRegistry, write: Write) -> Engine:
+    from llmspell_kernel.lua import LuaEngine  # lupa is loaded once the sockets are bound
+
+    return LuaEngine(registry, write=write)

@@ -1,0 +1,97 @@
+"""The service thread: heartbeat, subscriptions, signals, the parent's death, and the end of the grace time.
+
+One poll over the heartbeat socket, the iopub socket's file descriptor and the signal pipe; it wakes on events and
+twice a second. It never runs Lua, so it answers while a cell spins. It ends when `stop` is called.
+
+The tick also drains subscriptions: libzmq's file descriptor is edge-triggered, so a publish on another thread may
+have consumed the edge that announced one.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from llmspell_kernel.lifecycle import ORPHAN_GRACE_S
+from llmspell_kernel.signals import INTERRUPT_SIGNAL, STOP_SIGNALS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmspell_kernel.channels import Publisher, ServicePort
+    from llmspell_kernel.lifecycle import Lifecycle, ParentWatch
+    from llmspell_kernel.signals import SignalPipe
+
+_TICK_MS = 500
+_GRACE_TICK_MS = 50
+
+
+class Service:
+    """Owns the service thread.
+
+    Args:
+        port: Heartbeat socket and descriptors.
+        publisher: Whose subscriptions are drained.
+        signals: Where signals arrive.
+        lifecycle: Told to stop.
+        interrupt: Stops what runs.
+        parent: Watched, if there is one.
+        end_by_force: Ends the process; called when the grace time is over, or a second SIGTERM comes.
+        log: Takes one line.
+    """
+
+    def __init__(
+        self,
+        port: ServicePort,
+        publisher: Publisher,
+        signals: SignalPipe,
+        lifecycle: Lifecycle,
+        *,
+        interrupt: Callable[[], object],
+        parent: ParentWatch | None,
+        end_by_force: Callable[[], None],
+        log: Callable[[str], None],
+    ) -> None:
+        self._port = port
+        self._publisher = publisher
+        self._signals = signals
+        self._lifecycle = lifecycle
+        self._interrupt = interrupt
+        self._parent = parent
+        self._end_by_force = end_by_force
+        self._log = log
+        self._is_done = False
+        self._thread = threading.Thread(target=self._serve, name="llmspell-service", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and wait for it."""
+        self._is_done = True
+        self._signals.wake()
+        self._thread.join(1.0)
+
+    def _serve(self) -> None:
+        while not self._is_done:
+            stopping = self._lifecycle.is_stopping()
+            ready = self._port.wait(_GRACE_TICK_MS if stopping else _TICK_MS)
+            self._publisher.drain()
+            if self._signals.descriptor in ready:
+                self._take_signals()
+            if self._parent is not None and not stopping and self._parent.is_orphaned():
+                self._log("the parent process is gone: stopping")
+                self._lifecycle.stop("parent died", grace_s=ORPHAN_GRACE_S)
+            if self._lifecycle.is_overdue() and not self._is_done:
+                self._log("what runs does not stop: ending the process")
+                self._end_by_force()
+
+    def _take_signals(self) -> None:
+        for number in self._signals.read():
+            if number == INTERRUPT_SIGNAL:
+                self._interrupt()
+            elif number in STOP_SIGNALS:
+                if self._lifecycle.is_stopping() and self._lifecycle.reason == "signal":
+                    self._end_by_force()
+                self._lifecycle.stop("signal")
