@@ -1,14 +1,14 @@
 """calculator: one expression to one float, under limits.
 
 The language and its parser are `expression.py`, the functions `arithmetic.py`. This module adds the limits, the
-envelope and a small memory of parsed texts: a formula that is called again with other variables is not parsed again.
+envelope and a small memory of formulas: one that is called again with other variables is not parsed again.
 """
 
 from __future__ import annotations
 
 from time import perf_counter
 
-from llmspell_tools.builtin.utility.expression import Program, parse
+from llmspell_tools.builtin.utility.expression import Expression
 from llmspell_tools.definition import ToolContext, tool
 from llmspell_tools.envelope import envelope, failure
 from llmspell_tools.errors import InvalidParameters, LimitExceeded, LlmspellError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from llmspell_tools.types import JsonObject
 
 _REMEMBERED = 256
-_parsed: dict[str, Program] = {}
+_formulas: dict[str, Expression] = {}
 _INFINITY = float("inf")
 
 _FUNCTIONS: JsonObject = {
@@ -108,11 +108,21 @@ def calculator(
         return envelope("functions", dict(_FUNCTIONS))
     if input is None:
         raise InvalidParameters(f"operation '{operation}' needs parameter 'input', the expression", field="input")
-    given = {} if variables is None else variables
+    settings: Mapping[str, Any] = context.settings
     if operation == "validate":
-        return _validate(input, context.settings)
+        return _validate(input, settings)
     try:
-        value, program = _evaluate(input, given, context.settings, started)
+        if variables:
+            numbers = _floats(variables, settings)
+            expression = _parse(input, settings, is_formula=True)
+        else:
+            variables = numbers = {}
+            expression = _parse(input, settings, is_formula=False)
+        value = expression.run(numbers, settings["max_exponent"])
+        elapsed_ms = (perf_counter() - started) * 1000.0
+        if elapsed_ms > settings["max_time_ms"]:
+            # A text within the limits above takes microseconds; this one speaks where they were raised.
+            raise _exceeded("max_time_ms", settings, f"expression took {elapsed_ms:.0f} ms")
     except LlmspellError as error:
         return failure("evaluate", error)
     number = value - value == 0.0
@@ -120,16 +130,19 @@ def calculator(
         "input": input,
         "result": value if number else _special(value),
         "result_type": "float" if number else "special",
-        "variables": given,
+        "variables": variables,
     }
-    output = envelope("evaluate", result)
-    output["resource_usage"] = {
-        # an estimate: the text, and its steps with a float or a pair each
-        "memory_bytes": len(input) + 56 * len(program.steps),
-        "cpu_time_ms": (perf_counter() - started) * 1000.0,
-        "operations_count": program.operations,
+    return {  # an envelope, written out: this line runs a hundred thousand times a second
+        "operation": "evaluate",
+        "success": True,
+        "result": result,
+        "resource_usage": {
+            # an estimate: the text, and its steps with a float or a pair each
+            "memory_bytes": len(input) + 56 * len(expression.steps),
+            "cpu_time_ms": elapsed_ms,
+            "operations_count": expression.operations,
+        },
     }
-    return output
 
 
 def _special(value: float) -> str:
@@ -138,47 +151,37 @@ def _special(value: float) -> str:
     return "Infinity" if value > 0.0 else "-Infinity"
 
 
-def _evaluate(
-    text: str, variables: Mapping[str, float], settings: Mapping[str, Any], started: float
-) -> tuple[float, Program]:
-    numbers = _floats(variables, settings["max_variables"]) if variables else variables
-    program = _parse(text, settings)
-    value = program.run(numbers, settings["max_exponent"])
-    # A text within the limits above takes microseconds; this one speaks where they were raised.
-    if (perf_counter() - started) * 1000.0 > settings["max_time_ms"]:
-        raise _exceeded("max_time_ms", settings, f"expression took longer than {settings['max_time_ms']} ms")
-    return value, program
-
-
 def _validate(text: str, settings: Mapping[str, Any]) -> JsonObject:
     try:
-        _parse(text, settings)
+        _parse(text, settings, is_formula=False)
     except LlmspellError as error:
         return envelope("validate", {"input": text, "valid": False, "error": error.message})
     return envelope("validate", {"input": text, "valid": True})
 
 
-def _parse(text: str, settings: Mapping[str, Any]) -> Program:
+def _parse(text: str, settings: Mapping[str, Any], *, is_formula: bool) -> Expression:
     if len(text) > settings["max_chars"]:
         raise _exceeded("max_chars", settings, f"expression has {len(text)} characters")
-    program = _parsed.get(text)
-    if program is None:
-        program = parse(text)
-        if len(_parsed) >= _REMEMBERED:
-            _parsed.clear()
-        _parsed[text] = program
-    if program.depth > settings["max_depth"]:
-        raise _exceeded("max_depth", settings, f"expression has brackets {program.depth} deep")
-    if program.operations > settings["max_operations"]:
-        raise _exceeded("max_operations", settings, f"expression has {program.operations} operations")
-    if program.calls > settings["max_calls"]:
-        raise _exceeded("max_calls", settings, f"expression has {program.calls} function calls")
-    return program
+    expression = _formulas.get(text) if is_formula else None
+    if expression is None:
+        expression = Expression(text)
+        if is_formula:
+            if len(_formulas) >= _REMEMBERED:
+                _formulas.clear()
+            _formulas[text] = expression
+    if expression.operations > settings["max_operations"]:
+        raise _exceeded("max_operations", settings, f"expression has {expression.operations} operations")
+    if expression.depth:  # without a bracket there is no call either
+        if expression.depth > settings["max_depth"]:
+            raise _exceeded("max_depth", settings, f"expression has brackets {expression.depth} deep")
+        if expression.calls > settings["max_calls"]:
+            raise _exceeded("max_calls", settings, f"expression has {expression.calls} function calls")
+    return expression
 
 
-def _floats(variables: Mapping[str, float], most: int) -> dict[str, float]:
-    if len(variables) > most:
-        raise _exceeded("max_variables", {"max_variables": most}, f"{len(variables)} variables are given")
+def _floats(variables: Mapping[str, float], settings: Mapping[str, Any]) -> dict[str, float]:
+    if len(variables) > settings["max_variables"]:
+        raise _exceeded("max_variables", settings, f"{len(variables)} variables are given")
     numbers: dict[str, float] = {}
     for name, value in variables.items():
         if not (name.isascii() and name.isidentifier()):

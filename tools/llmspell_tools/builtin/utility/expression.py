@@ -95,21 +95,52 @@ _OPERATORS: dict[str, tuple[int, int, Step]] = {
     "%": (5, 5, (2, remainder)),
     "^": (8, 9, (2, power)),
 }
-_LONG = frozenset("|&=!<>*")
+_TAILS = frozenset("=*")  # the second character of `<=`, `>=`, and of `**`, which is refused by name
 _SIGNS: dict[str, Step] = {"-": (1, _negative), "!": (1, _not)}
 _INSTEAD = {"**": "^", "=": "==", "&": "&&", "|": "||"}
 
 
-class Program:
-    """A parsed expression: its steps in postfix order, and what limits are compared with."""
+class Expression:
+    """A parsed expression.
 
-    __slots__ = ("calls", "depth", "operations", "steps")
+    Args:
+        text: As the caller wrote it.
 
-    def __init__(self, steps: list[Step], operations: int, calls: int, depth: int) -> None:
-        self.steps = steps
-        self.operations = operations
-        self.calls = calls
-        self.depth = depth
+    Raises:
+        InvalidParameters: The text is not an expression; ``details`` has the 1-based `position`.
+    """
+
+    # While the text is read, `_waiting` holds (binding, step) of what waits for its right operand, and `_brackets`, per
+    # open bracket, the function or "", its complete arguments and where it stands.
+    __slots__ = ("_brackets", "_length", "_text", "_waiting", "calls", "depth", "operations", "steps")
+
+    def __init__(self, text: str) -> None:
+        self._length = length = len(text)
+        self._text = text = text + _END
+        self.steps: list[Step] = []
+        self._waiting: list[tuple[int, Step]] = [(-1, 0.0)]
+        self._brackets: list[tuple[str, int, int]] = []
+        self.operations = self.calls = self.depth = 0
+        operand_next = True
+        position = 0
+        while position < length:
+            char = text[position]
+            if char in _SPACES:
+                position += 1
+            elif not operand_next:
+                operator = _OPERATORS.get(char)
+                if operator is None or text[position + 1] in _TAILS:
+                    position, operand_next = self._other_operator(char, position)
+                else:
+                    self._take_operator(operator)
+                    position += 1
+                    operand_next = True
+            elif char in _DIGITS:
+                position = self._number(position)
+                operand_next = False
+            else:
+                position, operand_next = self._other_operand(char, position)
+        self._end(operand_next)
 
     def run(self, variables: Mapping[str, float], max_exponent: float) -> float:
         """Compute the value.
@@ -123,7 +154,6 @@ class Program:
             LimitExceeded: An exponent is too large.
         """
         stack: list[float] = []
-        push = stack.append
         for step in self.steps:
             if isinstance(step, tuple):
                 count, function = step
@@ -138,8 +168,141 @@ class Program:
                     start = len(stack) - count
                     stack[start:] = [function(*stack[start:])]
             else:
-                push(_value(step, variables) if isinstance(step, str) else step)
+                stack.append(_value(step, variables) if isinstance(step, str) else step)
         return stack[0]
+
+    def _end(self, operand_next: bool) -> None:
+        if operand_next:
+            raise self._unexpected(self._length, "a number, a name or '('")
+        if self._brackets:
+            raise self._wrong(self._brackets[-1][2], "'(' is never closed")
+        self._apply(_BRACKET)
+        self.operations += self.calls
+
+    def _apply(self, binding: int) -> None:
+        waiting = self._waiting
+        while waiting[-1][0] >= binding:
+            self.steps.append(waiting.pop()[1])
+
+    def _take_operator(self, operator: tuple[int, int, Step]) -> None:
+        binding, first, step = operator
+        waiting = self._waiting
+        while waiting[-1][0] >= first:
+            self.steps.append(waiting.pop()[1])
+        waiting.append((binding, step))
+        self.operations += 1
+
+    def _number(self, position: int) -> int:
+        text = self._text
+        end = position + 1
+        while text[end] in _DIGITS:
+            end += 1
+        if text[end] in _NAME:
+            end = self._exponent(end)
+        try:
+            self.steps.append(float(text[position:end]))
+        except ValueError:
+            raise self._wrong(position, f"'{text[position:end]}' is not a number") from None
+        return end
+
+    def _exponent(self, start: int) -> int:
+        text = self._text
+        end = start + 2 if text[start + 1] in "+-" else start + 1
+        if text[start] in "eE" and text[end] in _DIGITS:
+            while text[end] in _DIGITS:
+                end += 1
+            start = end
+        if text[start] in _NAME:
+            raise self._wrong(start, f"'{text[start]}' directly after a number; is an operator missing?")
+        return start
+
+    def _other_operand(self, char: str, position: int) -> tuple[int, bool]:
+        if char in _LETTERS:
+            return self._name(position)
+        if char == "(":
+            self._open("", position)
+        elif char in _SIGNS:
+            self._waiting.append((_SIGN, _SIGNS[char]))
+            self.operations += 1
+        elif char == ")" and self._brackets and self._is_empty_call(position):
+            return self._close(position), False
+        elif char != "+":
+            raise self._unexpected(position, "a number, a name or '('")
+        return position + 1, True
+
+    def _name(self, position: int) -> tuple[int, bool]:
+        text = self._text
+        end = position + 1
+        while text[end] in _NAME:
+            end += 1
+        name = text[position:end]
+        bracket = end
+        while text[bracket] in _SPACES and bracket < self._length:
+            bracket += 1
+        if text[bracket] != "(":
+            self.steps.append(name)
+            return end, False
+        if name not in FUNCTIONS:
+            raise self._wrong(position, f"there is no function '{name}'{did_you_mean(name, FUNCTIONS)}")
+        self.calls += 1
+        self._open(name, bracket)
+        return bracket + 1, True
+
+    def _open(self, name: str, position: int) -> None:
+        self._waiting.append((_BRACKET - 1, 0.0))
+        self._brackets.append((name, 0, position))
+        self.depth = max(self.depth, len(self._brackets))
+
+    def _is_empty_call(self, position: int) -> bool:
+        name, complete, opened = self._brackets[-1]
+        return name != "" and complete == 0 and not self._text[opened + 1 : position].strip()
+
+    def _other_operator(self, char: str, position: int) -> tuple[int, bool]:
+        spelling = self._text[position : position + 2]
+        if spelling not in _OPERATORS and spelling not in _INSTEAD:
+            spelling = char
+        operator = _OPERATORS.get(spelling)
+        if operator is not None:
+            self._take_operator(operator)
+            return position + len(spelling), True
+        if char in "),":
+            return self._end_argument(char, position)
+        instead = _INSTEAD.get(spelling)
+        if instead is not None:
+            raise self._wrong(position, f"'{spelling}' is not an operator here; write {instead}")
+        raise self._unexpected(position, "an operator or the end")
+
+    def _end_argument(self, char: str, position: int) -> tuple[int, bool]:
+        if char == "," and not (self._brackets and self._brackets[-1][0]):
+            raise self._wrong(position, "',' outside the brackets of a function")
+        if not self._brackets:
+            raise self._wrong(position, "')' closes nothing")
+        name, complete, opened = self._brackets[-1]
+        self._brackets[-1] = (name, complete + 1, opened)
+        if char == ")":
+            return self._close(position), False
+        self._apply(_BRACKET)
+        return position + 1, True
+
+    def _close(self, position: int) -> int:
+        self._apply(_BRACKET)
+        self._waiting.pop()
+        name, count, opened = self._brackets.pop()
+        if name:
+            fewest, most, function = FUNCTIONS[name]
+            if count < fewest or (most is not None and count > most):
+                raise self._wrong(opened, f"{name}() takes {_arity(fewest, most)}, not {count}")
+            self.steps.append((count, function))
+        return position + 1
+
+    def _unexpected(self, position: int, wanted: str) -> InvalidParameters:
+        found = repr(self._text[position]) if position < self._length else "the end"
+        return self._wrong(position, f"expected {wanted}, found {found}")
+
+    def _wrong(self, position: int, what: str) -> InvalidParameters:
+        return InvalidParameters(
+            f"expression: {what} (position {position + 1})", field="input", details={"position": position + 1}
+        )
 
 
 def _value(name: str, variables: Mapping[str, float]) -> float:
@@ -157,170 +320,6 @@ def _exponent_exceeded(exponent: float, limit: float) -> LimitExceeded:
         f"exponent {exponent:g} is larger than {limit:g} ([tools.calculator] max_exponent)",
         details={"key": "[tools.calculator] max_exponent", "limit": limit},
     )
-
-
-def parse(text: str) -> Program:
-    """Turn an expression into a program.
-
-    Raises:
-        InvalidParameters: The text is not an expression; ``details`` has the 1-based `position`.
-    """
-    return _Parser(text).program()
-
-
-class _Parser:
-    """One pass over the text; `operators` holds (binding, step) of what waits for its right operand."""
-
-    __slots__ = ("_brackets", "_calls", "_depth", "_length", "_operations", "_operators", "_steps", "_text")
-
-    def __init__(self, text: str) -> None:
-        self._text = text + _END
-        self._length = len(text)
-        self._steps: list[Step] = []
-        self._operators: list[tuple[int, Step]] = [(-1, 0.0)]
-        # per open bracket: function or "", complete arguments, where it stands
-        self._brackets: list[tuple[str, int, int]] = []
-        self._calls = self._depth = self._operations = 0
-
-    def program(self) -> Program:
-        text, length = self._text, self._length
-        operand_next = True
-        position = 0
-        while position < length:
-            char = text[position]
-            if char in _SPACES:
-                position += 1
-            elif not operand_next:
-                position, operand_next = self._operator(char, position)
-            elif char in _DIGITS:
-                position = self._number(position)
-                operand_next = False
-            else:
-                position, operand_next = self._operand(char, position)
-        if operand_next:
-            raise self._unexpected(length, "a number, a name or '('")
-        if self._brackets:
-            raise self._wrong(self._brackets[-1][2], "'(' is never closed")
-        self._apply(_BRACKET)
-        return Program(self._steps, self._operations + self._calls, self._calls, self._depth)
-
-    def _apply(self, binding: int) -> None:
-        operators = self._operators
-        while operators[-1][0] >= binding:
-            self._steps.append(operators.pop()[1])
-
-    def _operand(self, char: str, position: int) -> tuple[int, bool]:
-        if char in _LETTERS:
-            return self._name(position)
-        if char == "(":
-            self._open("", position)
-        elif char in _SIGNS:
-            self._operators.append((_SIGN, _SIGNS[char]))
-            self._operations += 1
-        elif char == ")" and self._brackets and self._is_empty_call(position):
-            return self._close(position), False
-        elif char != "+":
-            raise self._unexpected(position, "a number, a name or '('")
-        return position + 1, True
-
-    def _number(self, position: int) -> int:
-        text = self._text
-        end = position + 1
-        while text[end] in _DIGITS:
-            end += 1
-        if text[end] in "eE":
-            digits = end + 2 if text[end + 1] in "+-" else end + 1
-            if text[digits] in _DIGITS:
-                end = digits + 1
-                while text[end] in _DIGITS:
-                    end += 1
-        try:
-            self._steps.append(float(text[position:end]))
-        except ValueError:
-            raise self._wrong(position, f"'{text[position:end]}' is not a number") from None
-        if text[end] in _NAME:
-            raise self._wrong(end, f"'{text[end]}' directly after a number; is an operator missing?")
-        return end
-
-    def _name(self, position: int) -> tuple[int, bool]:
-        text = self._text
-        end = position + 1
-        while text[end] in _NAME:
-            end += 1
-        name = text[position:end]
-        bracket = end
-        while text[bracket] in _SPACES and bracket < self._length:
-            bracket += 1
-        if text[bracket] != "(":
-            self._steps.append(name)
-            return end, False
-        if name not in FUNCTIONS:
-            raise self._wrong(position, f"there is no function '{name}'{did_you_mean(name, FUNCTIONS)}")
-        self._calls += 1
-        self._open(name, bracket)
-        return bracket + 1, True
-
-    def _open(self, name: str, position: int) -> None:
-        self._operators.append((_BRACKET - 1, 0.0))
-        self._brackets.append((name, 0, position))
-        self._depth = max(self._depth, len(self._brackets))
-
-    def _is_empty_call(self, position: int) -> bool:
-        name, complete, opened = self._brackets[-1]
-        return name != "" and complete == 0 and not self._text[opened + 1 : position].strip()
-
-    def _operator(self, char: str, position: int) -> tuple[int, bool]:
-        spelling = self._text[position : position + 2] if char in _LONG else char
-        known = _OPERATORS.get(spelling)
-        if known is None and len(spelling) == 2 and spelling not in _INSTEAD:
-            spelling = char
-            known = _OPERATORS.get(char)
-        if known is not None:
-            binding, first, step = known
-            operators = self._operators
-            while operators[-1][0] >= first:
-                self._steps.append(operators.pop()[1])
-            operators.append((binding, step))
-            self._operations += 1
-            return position + len(spelling), True
-        if char == ")" and self._brackets:
-            name, complete, opened = self._brackets[-1]
-            self._brackets[-1] = (name, complete + 1, opened)
-            return self._close(position), False
-        if char == "," and self._brackets and self._brackets[-1][0]:
-            name, complete, opened = self._brackets[-1]
-            self._apply(_BRACKET)
-            self._brackets[-1] = (name, complete + 1, opened)
-            return position + 1, True
-        raise self._no_operator(position, spelling)
-
-    def _close(self, position: int) -> int:
-        self._apply(_BRACKET)
-        self._operators.pop()
-        name, count, opened = self._brackets.pop()
-        if name:
-            fewest, most, function = FUNCTIONS[name]
-            if count < fewest or (most is not None and count > most):
-                raise self._wrong(opened, f"{name}() takes {_arity(fewest, most)}, not {count}")
-            self._steps.append((count, function))
-        return position + 1
-
-    def _no_operator(self, position: int, spelling: str) -> InvalidParameters:
-        instead = _INSTEAD.get(spelling)
-        if instead is not None:
-            return self._wrong(position, f"'{spelling}' is not an operator here; write {instead}")
-        if spelling == ",":
-            return self._wrong(position, "',' outside the brackets of a function")
-        return self._unexpected(position, "an operator or the end")
-
-    def _unexpected(self, position: int, wanted: str) -> InvalidParameters:
-        found = repr(self._text[position]) if position < self._length else "the end"
-        return self._wrong(position, f"expected {wanted}, found {found}")
-
-    def _wrong(self, position: int, what: str) -> InvalidParameters:
-        return InvalidParameters(
-            f"expression: {what} (position {position + 1})", field="input", details={"position": position + 1}
-        )
 
 
 def _arity(fewest: int, most: int | None) -> str:
