@@ -12,11 +12,10 @@ float where an integer is wanted, ``{}`` where only an array is wanted, and null
 from __future__ import annotations
 
 from llmspell_tools.errors import ConfigurationError, InvalidParameters
-from llmspell_tools.nearest import did_you_mean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from llmspell_tools.types import JsonObject
@@ -137,6 +136,13 @@ def _invalid(mismatch: Mismatch) -> InvalidParameters:
         return InvalidParameters(mismatch.message, field=mismatch.message.split("'")[1])
     prefix = f"parameter '{where}': " if where else ""
     return InvalidParameters(prefix + mismatch.message, field=where or None)
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """Return ``; did you mean 'x'?`` or an empty string; see `llmspell_tools.nearest`."""
+    from llmspell_tools import nearest  # only failures pay for it
+
+    return nearest.did_you_mean(name, candidates)
 
 
 def describe(value: object) -> str:
