@@ -11,14 +11,21 @@ die() {
     exit 1
 }
 
+is_made() {
+    [ -f "$stamp" ] && [ "$stamp" -nt pyproject.toml ] && [ -x .venv/bin/llmspell ] &&
+        .venv/bin/python -c 'import llmspell_tools' 2>/dev/null
+}
+
 # make_environment EXTRA: installs the project (editable) with an extra ("" for none) where that has not been done
 # since pyproject.toml last changed.
 make_environment() {
     extra=$1
     stamp=$ROOT/.venv/.installed-${extra:-base}
-    if [ -f "$stamp" ] && [ "$stamp" -nt pyproject.toml ] && [ -x .venv/bin/llmspell ] &&
-        .venv/bin/python -c 'import llmspell_tools' 2>/dev/null; then
-        return
+    is_made && return
+    if [ -z "$extra" ]; then
+        stamp=$ROOT/.venv/.installed-dev # which holds all that the base does
+        is_made && return
+        stamp=$ROOT/.venv/.installed-base
     fi
     command -v "$PYTHON" >/dev/null 2>&1 || die "llmspell needs Python 3.11 or later; '$PYTHON' was not found." \
         "On Debian: apt-get install python3 python3-venv"
