@@ -1,8 +1,8 @@
 """The policy: the one place that decides what a call may do.
 
 A policy is a frozen, JSON-able value that is built once and handed to engine, kernel, tools and workers.
-It is a stack of layers, and what is asked must pass every one: the first is the person's (presets, their
-config file, their flags), the others narrow it (a project's config file). A layer has
+It is a stack of layers (`llmspell_tools.policy_layers`), and what is asked must pass every one: the first
+is the person's (a preset, their config file, their flags), others narrow it. A layer has
     ceiling     the highest level that may be called: safe < restricted < privileged, per operation
     allow       {read, write, net, run, env}: lists of rules; what no rule covers is refused
     deny        the same kinds; a deny rule always wins
@@ -12,80 +12,23 @@ config file, their flags), the others narrow it (a project's config file). A lay
 
 A refusal names the resource, the rule, where the rule came from and the flag that would allow it.
 This module opens no file and no socket: `files` and `paths` resolve, this decides. It is on the lean start
-path, so network, process and preset code is imported when first asked.
+path: everything but the value itself is imported when first asked, and the default policy's rules are put
+together when the first of them is needed.
 """
 
 from __future__ import annotations
 
-from llmspell_tools.policy_rules import KINDS, PATH_KINDS, PathRules, Rule, absolute
+import os
+
+from llmspell_tools.policy_rules import LEVELS as LEVELS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from llmspell_tools.policy_layers import Layer
+    from llmspell_tools.policy_rules import PathRules
     from llmspell_tools.types import JsonObject, JsonValue
-
-    #: kind -> its rules
-    RuleTable = dict[str, tuple[Rule, ...]]
-
-#: Every level with its rank.
-LEVELS: dict[str, int] = {"safe": 0, "restricted": 1, "privileged": 2}
-
-
-class Rules:
-    """Ceiling, lists and approvals of a layer or of one tool inside a layer.
-
-    Args:
-        ceiling: Highest level, None where nothing is said.
-        allow: Rules by kind; for a tool, an absent kind means the general list.
-        deny: Rules by kind.
-        approvals: Annotation to `allow`, `ask` or `deny`.
-        origin: Who set ceiling and approvals.
-    """
-
-    __slots__ = ("allow", "approvals", "ceiling", "deny", "origin")
-
-    def __init__(
-        self,
-        ceiling: str | None,
-        allow: RuleTable,
-        deny: RuleTable,
-        approvals: dict[str, str],
-        origin: str,
-    ) -> None:
-        self.ceiling = ceiling
-        self.allow = allow
-        self.deny = deny
-        self.approvals = approvals
-        self.origin = origin
-
-
-class Layer:
-    """One layer of a policy: general rules and those of single tools (canonical names)."""
-
-    __slots__ = ("general", "tools")
-
-    def __init__(self, general: Rules, tools: dict[str, Rules]) -> None:
-        self.general = general
-        self.tools = tools
-
-    def allow(self, kind: str, tool: str) -> tuple[Rule, ...]:
-        """Return the allow rules of ``kind`` that hold for ``tool``."""
-        own = self.tools.get(tool)
-        if own is not None and kind in own.allow:
-            return own.allow[kind]
-        return self.general.allow.get(kind, ())
-
-    def deny(self, kind: str, tool: str) -> tuple[Rule, ...]:
-        """Return the deny rules of ``kind`` that hold for ``tool``."""
-        own = self.tools.get(tool)
-        rules = self.general.deny.get(kind, ())
-        return rules if own is None else rules + own.deny.get(kind, ())
-
-    def ceilings(self, tool: str) -> list[Rules]:
-        """Return the rule sets whose ceiling holds for ``tool``."""
-        own = self.tools.get(tool)
-        return [self.general] if own is None or own.ceiling is None else [self.general, own]
 
 
 class Policy:
@@ -96,26 +39,41 @@ class Policy:
             `narrow`, not by hand.
     """
 
-    __slots__ = ("_asks", "_capped", "_paths", "ceiling", "layers")
+    __slots__ = ("_asks", "_capped", "_layers", "_paths", "_preset", "ceiling", "restricts_calls")
 
-    layers: tuple[Layer, ...]
     ceiling: str
+    #: Whether a ceiling or an approval can refuse a call; where not, the chain need not ask.
+    restricts_calls: bool
     _asks: bool
     _capped: bool
+    _layers: tuple[Layer, ...] | None
     _paths: dict[tuple[str, str], tuple[PathRules, ...]]
+    _preset: tuple[str, str | None, tuple[str, ...] | None] | None
 
     def __init__(self, layers: Iterable[Layer]) -> None:
         kept = tuple(layers)
-        ranks = [LEVELS[layer.general.ceiling or "safe"] for layer in kept]
-        lowest = min(ranks)
-        put = object.__setattr__
-        put(self, "layers", kept)
-        put(self, "ceiling", next(name for name, rank in LEVELS.items() if rank == lowest))
-        capped = lowest < 2 or any(own.ceiling for layer in kept for own in layer.tools.values())
-        put(self, "_capped", capped)
+        lowest = min((layer.general.ceiling or "safe" for layer in kept), key=LEVELS.__getitem__)
+        capped = lowest != "privileged" or any(own.ceiling for layer in kept for own in layer.tools.values())
         asks = any(rules.approvals for layer in kept for rules in (layer.general, *layer.tools.values()))
+        self._fill(lowest, capped=capped, asks=asks, layers=kept, preset=None)
+
+    def _fill(
+        self,
+        ceiling: str,
+        *,
+        capped: bool,
+        asks: bool,
+        layers: tuple[Layer, ...] | None,
+        preset: tuple[str, str | None, tuple[str, ...] | None] | None,
+    ) -> None:
+        put = object.__setattr__
+        put(self, "ceiling", ceiling)
+        put(self, "restricts_calls", capped or asks)
         put(self, "_asks", asks)
+        put(self, "_capped", capped)
+        put(self, "_layers", layers)
         put(self, "_paths", {})
+        put(self, "_preset", preset)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Policy is frozen: cannot set {name!r}")
@@ -142,9 +100,26 @@ class Policy:
             script_dir: Folder of the script that runs; readable.
             roots: Folders instead of ``cwd``, said on purpose (a daemon's `[policy] roots`).
         """
-        from llmspell_tools.policy_presets import default_layer
+        # Most calls touch nothing that a rule covers, so the rules wait until one is asked for. The folder is
+        # the current one now; home and temporary folder are the environment's then.
+        here = os.getcwd() if cwd is None else cwd
+        policy = cls.__new__(cls)
+        preset = (here, script_dir, None if roots is None else tuple(roots))
+        policy._fill("privileged", capped=False, asks=False, layers=None, preset=preset)
+        return policy
 
-        return cls((default_layer(cwd=cwd, script_dir=script_dir, roots=roots),))
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers, the person's first."""
+        layers = self._layers
+        if layers is None:
+            from llmspell_tools.policy_presets import default_layer
+
+            assert self._preset is not None
+            cwd, script_dir, roots = self._preset
+            layers = (default_layer(cwd=cwd, script_dir=script_dir, roots=roots),)
+            object.__setattr__(self, "_layers", layers)
+        return layers
 
     @classmethod
     def strict(cls) -> Policy:
@@ -182,25 +157,46 @@ class Policy:
         deny: Mapping[str, Iterable[str]] | None = None,
         origin: str,
         base: str | None = None,
+        tool: str | None = None,
     ) -> Policy:
-        """Return a policy with more rules: the person's own word, so they hold in every layer and tool.
+        """Return a policy with more rules: the person's own word, so they hold in every layer.
 
         Args:
             allow: Values by kind: `{"read": ["/data"], "net": ["intranet:8080"]}`.
             deny: The same; deny wins over any allow.
             origin: Shown in refusals: `command line`, the config file's path.
             base: Folder that relative paths start from; default the current one.
-        """
-        more_allow = _rules(allow, origin, base)
-        more_deny = _rules(deny, origin, base)
-        return Policy(_with(layer, more_allow, more_deny) for layer in self.layers)
+            tool: Canonical name, for rules of one tool; its allow list of a kind then stands instead of
+                the general one. Without it the rules hold for all tools.
 
-    def with_ceiling(self, ceiling: str, *, origin: str) -> Policy:
-        """Return a policy whose first layer's ceiling is ``ceiling``; later layers may still be lower."""
-        first = self.layers[0]
-        general = first.general
-        changed = Rules(ceiling, general.allow, general.deny, general.approvals, origin)
-        return Policy((Layer(changed, first.tools), *self.layers[1:]))
+        Raises:
+            InvalidParameters: An unknown kind, or a value that could never match.
+        """
+        from llmspell_tools import policy_layers as build
+
+        more_allow = build.ready_rules(allow, origin, base, deny=False)
+        more_deny = build.ready_rules(deny, origin, base, deny=True)
+        return Policy(build.with_rules(layer, more_allow, more_deny, tool) for layer in self.layers)
+
+    def with_ceiling(self, ceiling: str, *, origin: str, tool: str | None = None) -> Policy:
+        """Return a policy with another ceiling in every layer, or with one for a single tool.
+
+        Raises:
+            InvalidParameters: There is no such level.
+        """
+        from llmspell_tools.policy_layers import with_ceiling
+
+        return Policy(with_ceiling(layer, ceiling, origin, tool) for layer in self.layers)
+
+    def with_approvals(self, approvals: Mapping[str, str], *, origin: str, tool: str | None = None) -> Policy:
+        """Return a policy with more approvals, `{"destructive": "ask"}`, for all tools or one.
+
+        Raises:
+            InvalidParameters: No such annotation or answer.
+        """
+        from llmspell_tools.policy_layers import with_approvals
+
+        return Policy(with_approvals(layer, approvals, origin, tool) for layer in self.layers)
 
     def narrow(self, other: Policy) -> Policy:
         """Return a policy that permits only what both permit (intersection; never wider than self)."""
@@ -217,15 +213,10 @@ class Policy:
         Raises:
             PermissionDenied: A ceiling is lower.
         """
-        if not self._capped:
-            return
-        rank = LEVELS[level]
-        for layer in self.layers:
-            for rules in layer.ceilings(tool):
-                if rank > LEVELS[rules.ceiling or "safe"]:
-                    from llmspell_tools.policy_denials import level_denied
+        if self._capped:
+            from llmspell_tools.policy_denials import check_level
 
-                    raise level_denied(tool, operation, level, rules.ceiling or "safe", rules.origin)
+            check_level(self.layers, tool, operation, level)
 
     def check_annotations(
         self,
@@ -271,7 +262,7 @@ class Policy:
 
     def check_move(self, path: str, tool: str, *, asked: str) -> None:
         """Refuse to move a folder from or to ``path`` when something denied lies or would lie below it."""
-        for kind in PATH_KINDS:
+        for kind in ("read", "write"):
             for rules in self._path_rules(kind, tool):
                 rule = rules.denying_below(path)
                 if rule is not None:
@@ -302,20 +293,22 @@ class Policy:
 
         check(self.layers, host, port, tool, addresses)
 
-    def check_run(self, path: str, args: Sequence[str], tool: str) -> None:
+    def check_run(self, path: str, args: Sequence[str], tool: str, *, cwd: str | None = None) -> None:
         """Refuse a program, or its arguments where the rule that allows it has an option list.
 
         Args:
             path: Absolute path of the program.
             args: Its arguments, without the program's name.
             tool: Canonical name.
+            cwd: Folder that it will run in; default the current one.
 
         Raises:
+            InvalidParameters: The path is not absolute, or an argument has a NUL character.
             PermissionDenied: With resource, rule, origin and flag.
         """
         from llmspell_tools.policy_commands import check
 
-        check(self, path, args, tool)
+        check(self, path, args, tool, cwd)
 
     def check_env(self, name: str, tool: str) -> None:
         """Refuse an environment variable.
@@ -331,36 +324,9 @@ class Policy:
         key = (kind, tool)
         found = self._paths.get(key)
         if found is None:
+            from llmspell_tools.policy_rules import PathRules
+
             # Two threads may both compile; the results are equal, and the last one stays.
             found = tuple(PathRules(layer.allow(kind, tool), layer.deny(kind, tool)) for layer in self.layers)
             self._paths[key] = found
         return found
-
-
-def _rules(values: Mapping[str, Iterable[str]] | None, origin: str, base: str | None) -> RuleTable:
-    table: RuleTable = {}
-    for kind, listed in (values or {}).items():
-        if kind not in KINDS:
-            raise ValueError(f"unknown kind of rule {kind!r}")
-        made = (absolute(value, base) if kind in PATH_KINDS else value for value in listed)
-        table[kind] = tuple(Rule(value, origin) for value in made)
-    return table
-
-
-def _with(layer: Layer, allow: RuleTable, deny: RuleTable) -> Layer:
-    return Layer(
-        _extended(layer.general, allow, deny, everywhere=True),
-        {name: _extended(own, allow, deny, everywhere=False) for name, own in layer.tools.items()},
-    )
-
-
-def _extended(rules: Rules, allow: RuleTable, deny: RuleTable, *, everywhere: bool) -> Rules:
-    more_allow = dict(rules.allow)
-    for kind, added in allow.items():
-        if everywhere or kind in rules.allow:
-            more_allow[kind] = rules.allow.get(kind, ()) + added
-    more_deny = dict(rules.deny)
-    if everywhere:
-        for kind, added in deny.items():
-            more_deny[kind] = rules.deny.get(kind, ()) + added
-    return Rules(rules.ceiling, more_allow, more_deny, rules.approvals, rules.origin)

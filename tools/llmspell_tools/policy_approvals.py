@@ -7,13 +7,13 @@ count the strictest holds. The presets ask nothing.
 
 from __future__ import annotations
 
-from llmspell_tools.errors import PermissionDenied
+from llmspell_tools.errors import InvalidParameters, PermissionDenied
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from llmspell_tools.policy import Layer, Rules
+    from llmspell_tools.policy_layers import Layer, Rules
 
 #: What a tool that says nothing is taken for: MCP's defaults, the cautious side.
 ASSUMED = {"read_only": False, "destructive": True, "idempotent": False, "open_world": True}
@@ -46,6 +46,18 @@ def check(
         raise _nobody_to_ask(what, says, key, origin)
     if not ask(f"Run '{what}'? It is {says}."):
         raise _refused(what, says, key, origin)
+
+
+def require_approval(key: str, answer: str) -> None:
+    """Refuse an approval that could never count.
+
+    Raises:
+        InvalidParameters: No such annotation or answer.
+    """
+    if key not in KEYS:
+        raise InvalidParameters(f"there is no annotation {key!r} to approve; known: {', '.join(KEYS)}")
+    if answer not in ANSWERS:
+        raise InvalidParameters(f"{key} must be one of {', '.join(ANSWERS)}, not {answer!r}")
 
 
 def counts(key: str, annotations: Mapping[str, bool]) -> bool:

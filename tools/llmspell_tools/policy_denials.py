@@ -7,10 +7,14 @@ Every `PermissionDenied` of the policy is made here; its ``details`` are
 from __future__ import annotations
 
 from llmspell_tools.errors import PermissionDenied
+from llmspell_tools.policy_rules import LEVELS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from llmspell_tools.policy import Policy
+    from llmspell_tools.policy_layers import Layer, Rules
     from llmspell_tools.policy_rules import Rule
 
 _VERBS = {"read": "reading", "write": "writing", "net": "connecting to", "run": "running", "env": "reading"}
@@ -88,18 +92,30 @@ def path_denied(policy: Policy, kind: str, path: str, tool: str, asked: str) -> 
     raise AssertionError(f"{path} is allowed")
 
 
-def level_denied(tool: str, operation: str | None, level: str, ceiling: str, origin: str) -> PermissionDenied:
-    """Return the error for a call above a ceiling."""
+def check_level(layers: Iterable[Layer], tool: str, operation: str | None, level: str) -> None:
+    """Refuse a call above a ceiling; see `Policy.check_level`."""
+    rank = LEVELS[level]
     what = f"{tool} {operation}" if operation else tool
-    flag = f"--ceiling {level}"
+    for layer in layers:
+        general = layer.general
+        if rank > LEVELS[general.ceiling or "safe"]:
+            flag = f"--ceiling {level}"
+            raise _level_denied(what, level, general, flag, f"allow it with {flag}")
+        own = layer.tools.get(tool)
+        if own is not None and own.ceiling is not None and rank > LEVELS[own.ceiling]:
+            raise _level_denied(what, level, own, None, f"no flag allows it: this is the ceiling of {tool} itself")
+
+
+def _level_denied(what: str, level: str, rules: Rules, flag: str | None, way_out: str) -> PermissionDenied:
+    ceiling = rules.ceiling or "safe"
     return PermissionDenied(
-        f"calling '{what}' is not allowed: it is {level}, and the ceiling of the {origin} is {ceiling}; "
-        f"allow it with {flag}",
+        f"calling '{what}' is not allowed: it is {level}, and the ceiling of the {rules.origin} is {ceiling}; "
+        f"{way_out}",
         details={
             "resource": what,
             "kind": "level",
             "rule": f"ceiling {ceiling}",
-            "origin": origin,
+            "origin": rules.origin,
             "flag": flag,
         },
     )

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from llmspell_tools.policy import Layer
+    from llmspell_tools.policy_layers import Layer
     from llmspell_tools.policy_rules import Rule
 
 STANDARD = (

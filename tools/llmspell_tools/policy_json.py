@@ -7,17 +7,17 @@
         "approvals": {"destructive": "ask"},
         "tools": {"service-checker": {"allow": {"net": ["loopback"]}}}}]}
 
-A kind that is absent from ``allow`` allows nothing; in a tool it means the general list. What a person
-writes by hand goes through `llmspell_tools.policy_config`, which starts from a preset; here nothing is
-added, not even the built-in protection, so that a round trip is exact.
+A kind that is absent from ``allow`` allows nothing; in a tool it means the general list. The built-in
+protection is added where it is missing, so that a policy written by hand cannot leave it out.
 """
 
 from __future__ import annotations
 
 from llmspell_tools.errors import ConfigurationError
-from llmspell_tools.policy import LEVELS, Layer, Rules
 from llmspell_tools.policy_approvals import ANSWERS, KEYS
-from llmspell_tools.policy_rules import KINDS, PATH_KINDS, Rule, absolute
+from llmspell_tools.policy_layers import Layer, Rules
+from llmspell_tools.policy_presets import protected
+from llmspell_tools.policy_rules import KINDS, LEVELS, PATH_KINDS, Rule, absolute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,12 +41,13 @@ def layers_from_json(value: JsonValue, origin: str) -> list[Layer]:
     """
     table = expect_object(value, "policy")
     if "layers" not in table:
-        return [_layer_from_json(table, origin)]
+        return [_protected(_layer_from_json(table, origin))]
     expect_keys(table, ("layers",), "policy")
     listed = table["layers"]
     if not isinstance(listed, list) or not listed:
         raise ConfigurationError("policy.layers must be a list of at least one layer")
-    return [_layer_from_json(expect_object(item, "policy.layers[]"), origin) for item in listed]
+    first, *others = [_layer_from_json(expect_object(item, "policy.layers[]"), origin) for item in listed]
+    return [_protected(first), *others]
 
 
 def expect_object(value: JsonValue, where: str) -> JsonObject:
@@ -85,6 +86,17 @@ def approvals_from_json(value: JsonValue, where: str) -> dict[str, str]:
             )
         approvals[key] = answer
     return approvals
+
+
+def _protected(layer: Layer) -> Layer:
+    deny = layer.general.deny
+    for kind, rules in protected().items():
+        known = {rule.value for rule in deny.get(kind, ()) if rule.fixed}
+        missing = tuple(rule for rule in rules if rule.value not in known)
+        if missing:
+            deny = {**deny, kind: deny.get(kind, ()) + missing}
+    general = layer.general
+    return Layer(Rules(general.ceiling, general.allow, deny, general.approvals, general.origin), layer.tools)
 
 
 def _layer_to_json(layer: Layer) -> JsonObject:

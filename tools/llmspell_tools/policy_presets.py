@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from llmspell_tools.policy import Layer, Rules
+from llmspell_tools.policy_layers import Layer, Rules
 from llmspell_tools.policy_rules import Rule, absolute
 
 TYPE_CHECKING = False

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: What a policy decides about, in the order of the flags.
 KINDS = ("read", "write", "net", "run", "env")
 PATH_KINDS = ("read", "write")
+#: Every level with its rank.
+LEVELS: dict[str, int] = {"safe": 0, "restricted": 1, "privileged": 2}
 #: The default file systems of these platforms take `.SSH` for `.ssh`.
 _FOLDS_CASE = sys.platform in ("darwin", "win32")
 
