@@ -51,6 +51,11 @@ def compact(value: object) -> str:
     return dumps(value)
 
 
+def indented(value: object) -> str:
+    """Return a value as JSON on indented lines."""
+    return dumps(value, indent=2)
+
+
 def bare(value: object) -> str:
     """Return a value as a shell wants it: strings without quotes, whole numbers without ``.0``."""
     if isinstance(value, str):

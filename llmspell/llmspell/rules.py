@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from llmspell.options import POLICY_KINDS
 from llmspell_tools.errors import ConfigurationError
-from llmspell_tools.policy import LEVELS, Policy
+from llmspell_tools.policy import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +33,7 @@ def build(options: Options, settings: Settings | None, script_dir: str | None = 
 
     Raises:
         ConfigurationError: A policy file is wrong.
+        InvalidParameters: A rule could never match.
     """
     layers = settings.layers if settings is not None else []
     policy = _start(options, settings, script_dir)
@@ -61,7 +62,9 @@ def _with_layer(policy: Policy, layer: Layer, *, may_allow: bool) -> Policy:
     if not rules:
         return policy
     origin = next(text for path, text in layer.origins.items() if path.startswith("policy."))
-    return apply(policy, rules, origin=origin, base=layer.base, may_widen=layer.trusted and may_allow)
+    result = apply(policy, rules, origin=origin, base=layer.base)
+    # What nobody has trusted can only take away: it holds together with what held before.
+    return result if layer.trusted and may_allow else policy.narrow(result)
 
 
 def section(values: Mapping[str, JsonValue], name: str) -> dict[str, JsonValue]:
@@ -70,15 +73,35 @@ def section(values: Mapping[str, JsonValue], name: str) -> dict[str, JsonValue]:
     return {path[len(start) :]: value for path, value in values.items() if path.startswith(start)}
 
 
-def apply(
-    policy: Policy, rules: Mapping[str, JsonValue], *, origin: str, base: str | None, may_widen: bool = True
+def apply(policy: Policy, rules: Mapping[str, JsonValue], *, origin: str, base: str | None) -> Policy:
+    """Return the policy with the keys of one `[policy]` table.
+
+    Args:
+        policy: Where to start from.
+        rules: Values by key below `policy`: `allow_read`, `approvals.destructive`, `tools.file_operations.deny_write`.
+        origin: Shown in refusals.
+        base: Folder that relative paths start from.
+    """
+    tools: dict[str, dict[str, JsonValue]] = {}
+    for path, value in rules.items():
+        if path.startswith("tools."):
+            _, tool, key = path.split(".", 2)
+            tools.setdefault(tool.replace("_", "-"), {})[key] = value
+    policy = _apply_to(policy, rules, origin, base, None)
+    for tool, own in tools.items():
+        policy = _apply_to(policy, own, origin, base, tool)
+    approvals = {key: str(value) for key, value in section(rules, "approvals").items()}
+    return policy.with_approvals(approvals, origin=origin) if approvals else policy
+
+
+def _apply_to(
+    policy: Policy, rules: Mapping[str, JsonValue], origin: str, base: str | None, tool: str | None
 ) -> Policy:
-    """Return the policy with the keys of one `[policy]` table, `{"allow_read": [...], "ceiling": ...}`."""
-    policy = policy.with_rules(allow=_lists(rules, "allow_"), deny=_lists(rules, "deny_"), origin=origin, base=base)
+    allow, deny = _lists(rules, "allow_"), _lists(rules, "deny_")
+    if allow or deny:
+        policy = policy.with_rules(allow=allow, deny=deny, origin=origin, base=base, tool=tool)
     ceiling = rules.get("ceiling")
-    if isinstance(ceiling, str) and (may_widen or LEVELS[ceiling] < LEVELS[policy.ceiling]):
-        policy = policy.with_ceiling(ceiling, origin=origin)
-    return policy
+    return policy.with_ceiling(ceiling, origin=origin, tool=tool) if isinstance(ceiling, str) else policy
 
 
 def _lists(rules: Mapping[str, JsonValue], prefix: str) -> dict[str, list[str]]:

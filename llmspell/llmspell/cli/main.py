@@ -11,12 +11,11 @@ import click
 from llmspell.cli.groups import LazyGroup
 from llmspell.cli.options import gathered, global_options
 from llmspell.launch import finish
+from llmspell.options import Options
 from llmspell.output import note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from llmspell.options import Options
 
 _COMMANDS = {
     "tool": ("llmspell.cli.tool:tool", "List, describe, search and call tools."),
@@ -78,6 +77,10 @@ def run_click(words: Sequence[str]) -> int:
     except BrokenPipeError:  # help into `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
+    except Exception as error:  # noqa: BLE001 - the CLI's own top: a command's module that does not import
+        from llmspell.failures import report  # noqa: PLC0415
+
+        return report(error, Options())
     return status if isinstance(status, int) else 0
 
 

@@ -129,8 +129,7 @@ def _check(found: ConfigFile, table: dict[str, JsonValue], lines: dict[str, int]
             continue
         if key.widens:
             found.widening.append((place, path))
-        target = path if key.means is None else key.means
-        if target:
+        for target in (path if key.means is None else key.means).split():
             found.values[target] = value / 1000 if path.endswith("_ms") and isinstance(value, int) else value
             found.origins[target] = place
 

@@ -27,7 +27,7 @@ class Key:
         choices: The only values of a string, where there are such.
         widens: True where a value may give more rights, so that an untrusted project may not set it.
         used: False for keys that are accepted for the original's sake and change nothing yet.
-        means: The key of ours that a key of the original stands for.
+        means: The key of ours that a key of the original stands for; several are separated by a space.
     """
 
     path: str
@@ -51,11 +51,16 @@ _SUBJECTS = {
     "env": "environment variables that may be read",
 }
 _LEVELS = ("safe", "restricted", "privileged")
+_ANSWERS = ("allow", "ask", "deny")
 _ANNOTATIONS = {
     "read_only": "tools that change nothing",
     "destructive": "tools that can destroy something",
     "idempotent": "tools that can be called twice without harm",
     "open_world": "tools that reach outside this machine",
+    "not_read_only": "tools that change something",
+    "not_destructive": "tools that destroy nothing",
+    "not_idempotent": "tools where a second call does more",
+    "not_open_world": "tools that stay on this machine",
 }
 
 
@@ -71,11 +76,14 @@ OWN: tuple[Key, ...] = (
     Key("policy.ceiling", "string", "privileged", "the highest level of tool that may run", choices=_LEVELS),
     *_rules("policy"),
     Key("policy.roots", "strings", None, "folders to work in, instead of the current one", widens=True),
-    *(Key(f"policy.approvals.{name}", "string", "allow", what, choices=("allow", "ask", "deny"))
+    *(Key(f"policy.approvals.{name}", "string", "allow", what, choices=_ANSWERS)
       for name, what in _ANNOTATIONS.items()),
     Key("tools.directories", "strings", [], "folders of *.py files with your own tools", widens=True),
     Key("lua.module_paths", "strings", [], "folders that `require` looks in, after the script's own", widens=True),
     Key("lua.max_memory_bytes", "integer", 512 * _MB, "memory that one Lua state may use"),
+    Key("lua.max_source_bytes", "integer", 10_000_000, "longest script or cell"),
+    Key("lua.max_string_bytes", "integer", 128 * _MB, "longest result of string.rep"),
+    Key("lua.max_open_files", "integer", 100, "files that scripts may hold open at once"),
     Key("lua.timeout_seconds", "number", 0, "seconds that a script or cell may run; 0: as long as it takes"),
     Key("logging.level", "string", "warn", "a level or directives: warn, debug, llmspell=debug,info"),
 )  # fmt: skip
@@ -88,8 +96,9 @@ _MAPPED: tuple[Key, ...] = (
     Key("runtime.script_timeout_seconds", "number", means="lua.timeout_seconds"),
     Key("tools.tool_directories", "strings", means="tools.directories", widens=True),
     Key("tools.file_operations.max_file_size", "integer", means="tools.file_operations.max_file_bytes"),
-    Key("tools.file_operations.allowed_paths", "strings", means="policy.tools.file_operations.allow_write", widens=True),
-)
+    Key("tools.file_operations.allowed_paths", "strings", widens=True,
+        means="policy.tools.file_operations.allow_read policy.tools.file_operations.allow_write"),
+)  # fmt: skip
 
 #: Keys of the original that are read and checked as TOML, and change nothing yet. `x.*` stands for all below `x`.
 LATER: tuple[str, ...] = (

@@ -1,0 +1,204 @@
+"""``doctor``: look at everything that an installation needs and say how to mend what is wrong.
+
+One function a check, in `CHECKS`; each looks and changes nothing. A check that itself fails is a finding too.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from llmspell import output, places
+from llmspell_tools.errors import LlmspellError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from llmspell.options import Options
+    from llmspell_tools.types import JsonValue
+
+    Check = Callable[[Options], Iterator["Finding"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check saw.
+
+    Args:
+        status: ``warn`` is worth knowing, ``fail`` stops something from working.
+        message: What was seen.
+        fix: The command or change that mends it.
+    """
+
+    status: Literal["ok", "warn", "fail"]
+    message: str
+    fix: str | None = None
+
+
+def doctor(options: Options, *, format: str | None = None) -> int:
+    """Print every finding; 1 where something does not work."""
+    style = options.format(format)
+    rows: list[JsonValue] = []
+    failed = False
+    for name, check in CHECKS.items():
+        for finding in _findings(check, options):
+            failed = failed or finding.status == "fail"
+            rows.append({"check": name, "status": finding.status, "message": finding.message, "fix": finding.fix})
+            if style == "text":
+                output.line(f"{finding.status:<4}  {name:<12}  {finding.message}")
+                if finding.fix:
+                    output.line(f"{'':<20}fix: {finding.fix}")
+            elif style == "jsonl":
+                output.json(rows[-1], style)
+    if style in {"json", "pretty"}:
+        output.json({"healthy": not failed, "checks": rows}, style)
+    return 1 if failed else 0
+
+
+def _findings(check: Check, options: Options) -> Iterator[Finding]:
+    try:
+        yield from check(options)
+    except LlmspellError as error:
+        yield Finding("fail", error.message)
+    except (OSError, ImportError, AttributeError, RuntimeError) as error:
+        yield Finding("fail", f"{type(error).__name__}: {error}")
+
+
+def _python(_: Options) -> Iterator[Finding]:
+    number = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.version_info < (3, 11):
+        yield Finding("fail", f"Python {number}", "llmspell needs Python 3.11 or newer")
+    else:
+        yield Finding("ok", f"Python {number}, {sys.executable}")
+
+
+def _libraries(_: Options) -> Iterator[Finding]:
+    from importlib import metadata  # noqa: PLC0415 - 48 ms, only here
+
+    requirements = metadata.requires("llmspell") or []
+    missing: dict[str, list[str]] = {}
+    for requirement in requirements:
+        wanted, _, marker = requirement.partition(";")
+        name = wanted.strip().split("[")[0].rstrip("<>=!~0123456789., ")
+        extra = marker.partition("extra ==")[2].strip().strip("'\"")
+        missing.setdefault(extra, [])
+        try:
+            metadata.version(name)
+        except metadata.PackageNotFoundError:
+            missing[extra].append(wanted.strip())
+    for extra, names in sorted(missing.items()):
+        title = f"extra '{extra}'" if extra else "libraries"
+        target = f"'llmspell[{extra}]'" if extra else "llmspell"
+        if names:
+            fix = f"{sys.executable} -m pip install {target}"
+            yield Finding("warn" if extra else "fail", f"{title}: missing {', '.join(names)}", fix)
+        else:
+            yield Finding("ok", f"{title}: complete")
+
+
+def _lua(_: Options) -> Iterator[Finding]:
+    from llmspell.actions.version import lua_facts  # noqa: PLC0415
+
+    facts = lua_facts()
+    mode = str(facts["interrupt"])
+    slow = mode.startswith("count")
+    fix = "none needed: scripts run at about half speed on this platform" if slow else None
+    yield Finding("warn" if slow else "ok", f"{facts['lua']}; interrupt by {mode}", fix)
+
+
+def _kernelspec(_: Options) -> Iterator[Finding]:
+    from llmspell.actions.kernelspec import installed, interpreter  # noqa: PLC0415
+
+    found = list(installed())
+    if not found:
+        yield Finding("warn", "Jupyter finds no kernelspec 'llmspell'", "llmspell kernel install --user")
+    for folder in found:
+        python = interpreter(folder)
+        if python is None:
+            yield Finding("fail", f"{folder}: kernel.json cannot be read", "llmspell kernel install")
+        elif os.path.isabs(python) and not os.access(python, os.X_OK):
+            yield Finding("fail", f"{folder}: its interpreter {python} is gone", "llmspell kernel install")
+        else:
+            yield Finding("ok", f"{folder} ({python})")
+
+
+def _jupyter(_: Options) -> Iterator[Finding]:
+    from llmspell.actions.kernelspec import jupyter_path  # noqa: PLC0415
+
+    there = [folder for folder in jupyter_path() if os.path.isdir(folder)]
+    yield Finding("ok", "paths: " + (", ".join(there) or "none exists yet"))
+
+
+def _home(_: Options) -> Iterator[Finding]:
+    base = places.home()
+    if base is None:
+        yield Finding("warn", "no home folder (HOME is not set)", "export LLMSPELL_HOME=/some/folder")
+    elif not os.path.isdir(base):
+        yield Finding("ok", f"{base} does not exist yet; it is made when first needed")
+    elif os.name == "posix" and os.stat(base).st_mode & 0o077:
+        yield Finding("fail", f"{base} can be read by others", f"chmod 700 {base}")
+    elif not os.access(base, os.W_OK):
+        yield Finding("warn", f"{base} cannot be written", f"chmod u+rwx {base}")
+    else:
+        yield Finding("ok", f"{base} (only yours)")
+
+
+def _config(options: Options) -> Iterator[Finding]:
+    from llmspell.config.settings import load  # noqa: PLC0415
+
+    try:
+        settings = load(options)
+    except LlmspellError as error:
+        yield Finding("fail", error.message, "llmspell config validate")
+        return
+    for warning in settings.warnings:
+        yield Finding("warn", warning)
+    yield Finding("ok", ", ".join(settings.files) or "no files: the defaults hold")
+
+
+def _policy(options: Options) -> Iterator[Finding]:
+    from llmspell import assembly  # noqa: PLC0415
+
+    policy = assembly.policy(options, assembly.settings(options))
+    allowed = policy.layers[0].general.allow
+    for kind in ("read", "write", "net", "run"):
+        listed = ", ".join(rule.value for rule in allowed.get(kind, ())) or "nothing"
+        yield Finding("ok", f"{kind}: {listed}")
+    yield Finding("ok", f"ceiling: {policy.ceiling}")
+
+
+def _tools(options: Options) -> Iterator[Finding]:
+    from llmspell import assembly  # noqa: PLC0415
+    from llmspell_tools.plugins import discover  # noqa: PLC0415
+
+    settings = assembly.settings(options)
+    problems: list[Finding] = []
+    folders = [*options.tools_dirs, *(settings.paths("tools.directories") if settings is not None else ())]
+    own = list(discover(folders, report=lambda error: problems.append(Finding("fail", error.message))))
+    yield from problems
+    registry = assembly.from_settings(options, settings)
+    yield Finding("ok", f"{len(registry.list())} tools, {len(own)} of them your own")
+
+
+def _terminal(_: Options) -> Iterator[Finding]:
+    encoding = (sys.stdout.encoding or "ascii").lower()
+    if encoding.replace("-", "") == "utf8":
+        yield Finding("ok", "UTF-8")
+    else:
+        yield Finding("warn", f"output is {encoding}: other characters are written as \\u....", "export PYTHONUTF8=1")
+
+
+CHECKS: dict[str, Check] = {
+    "python": _python,
+    "libraries": _libraries,
+    "lua": _lua,
+    "kernelspec": _kernelspec,
+    "jupyter": _jupyter,
+    "home": _home,
+    "config": _config,
+    "policy": _policy,
+    "tools": _tools,
+    "terminal": _terminal,
+}

@@ -1,0 +1,56 @@
+"""``kernel start``, ``kernel install``, ``kernel uninstall``. Starting is on the lean path: Jupyter waits for it."""
+
+from __future__ import annotations
+
+from llmspell import assembly, output
+from llmspell_tools.errors import ToolUnavailable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from llmspell.options import Options
+
+
+def start(
+    options: Options,
+    *,
+    connection_file: str | None = None,
+    kernel_id: str | None = None,
+    port: int = 0,
+    timeout_s: float | None = None,
+    unavailable: str | None = None,
+) -> int:
+    """Serve the kernel in the foreground until it is told to stop.
+
+    Args:
+        options: The global options.
+        connection_file: Read if it exists, else written; without one `kernels/<id>.json` in the home.
+        kernel_id: Names the connection file where none is given.
+        port: First of five ports where the file is ours to write; 0 lets the system choose.
+        timeout_s: Seconds that one cell may run.
+        unavailable: A flag that was given and is not there yet.
+    """
+    if unavailable is not None:
+        raise ToolUnavailable(f"`kernel start {unavailable}` is not available yet")
+    settings = assembly.settings(options)
+    registry = assembly.from_settings(options, settings)
+    given = connection_file
+    if connection_file is None:
+        from llmspell.actions.kernel_files import own_connection_file  # noqa: PLC0415 - Jupyter always names one
+
+        connection_file = own_connection_file(kernel_id)
+    from llmspell.actions.script import configured_timeout, engine_settings  # noqa: PLC0415 - the engine's settings
+    from llmspell_kernel.kernel import run_kernel  # noqa: PLC0415 - imports zmq
+    from llmspell_kernel.lua import LuaEngine  # noqa: PLC0415 - imports lupa
+
+    if given is None:
+        output.note(f"Connection file: {connection_file}")
+        output.note(f"Connect with: jupyter console --existing {connection_file}")
+    return run_kernel(
+        connection_file,
+        registry=registry,
+        engine_factory=lambda tools, write: LuaEngine(
+            tools, write=write, settings=engine_settings(settings, None, None)
+        ),
+        first_port=port,
+        cell_timeout_s=timeout_s if timeout_s is not None else configured_timeout(settings),
+    )

@@ -1,0 +1,197 @@
+"""``run`` and ``exec``: Lua from a file, from standard input or from the command line.
+
+The engine, and with it lupa, is imported when a script has been read and is about to run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from llmspell import assembly, output
+from llmspell_tools.errors import Cancelled, LlmspellError, ScriptFileNotFound, ToolUnavailable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
+
+    from llmspell.config.settings import Settings
+    from llmspell.console import Console
+    from llmspell.options import Options
+    from llmspell_kernel.lua import LuaEngine
+    from llmspell_tools.types import JsonObject, JsonValue
+
+
+class Source:
+    """A piece of Lua to run.
+
+    Args:
+        code: The text.
+        name: What Lua calls it in errors: `@path` for a file, `=stdin`, `=exec`.
+        mode: ``script``, or ``cell`` where a bare expression's value is shown.
+        folder: Of the file, or None.
+        args: What the script is given.
+    """
+
+    __slots__ = ("args", "code", "folder", "mode", "name")
+
+    def __init__(
+        self, code: str, name: str, mode: Literal["script", "cell"], folder: str | None, args: Sequence[str]
+    ) -> None:
+        self.code = code
+        self.name = name
+        self.mode = mode
+        self.folder = folder
+        self.args = tuple(args)
+
+
+def run(
+    options: Options,
+    words: Sequence[str],
+    *,
+    timeout_s: float | None = None,
+    engine: str | None = None,
+    connect: str | None = None,
+) -> int:
+    """Run the script ``words[0]`` (``-``: standard input) with the other words as its arguments.
+
+    Returns:
+        What the script gave `os.exit`, else 0.
+    """
+    _require_lua(engine, connect)
+    script, args = words[0], words[1:]
+    if script == "-":
+        code = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
+        return _run(options, Source(code, "=stdin", "script", None, args), timeout_s)
+    folder = os.path.dirname(os.path.abspath(script))
+    return _run(options, Source(_read(script), "@" + script, "script", folder, args), timeout_s)
+
+
+def execute(
+    options: Options,
+    code: str,
+    *,
+    timeout_s: float | None = None,
+    engine: str | None = None,
+    connect: str | None = None,
+) -> int:
+    """Run one piece of Lua given on the command line; the value of a bare expression is printed."""
+    _require_lua(engine, connect)
+    return _run(options, Source(code, "=exec", "cell", None, ()), timeout_s)
+
+
+def _require_lua(engine: str | None, connect: str | None) -> None:
+    chosen = engine or os.environ.get("LLMSPELL_ENGINE") or "lua"
+    if chosen != "lua":
+        raise ToolUnavailable(f"engine '{chosen}' is not available yet; use --engine lua")
+    if connect is not None:
+        raise ToolUnavailable("--connect is not available yet; without it the code runs in this process")
+
+
+def _read(script: str) -> str:
+    try:
+        with open(script, "rb") as file:
+            # Lua source may hold any bytes; those that are not UTF-8 go through to the engine as they are.
+            return file.read().decode("utf-8", "surrogateescape")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        missing = isinstance(error, FileNotFoundError)
+        text = f"script '{script}' does not exist" if missing else f"cannot read script '{script}': {why}"
+        raise ScriptFileNotFound(text, details={"path": script}, exit_status=2) from None
+
+
+def _run(options: Options, source: Source, timeout_s: float | None) -> int:
+    from llmspell.console import Console  # noqa: PLC0415 - only where something runs
+    from llmspell.interrupts import Interrupts  # noqa: PLC0415 - costs `signal`, which imports enum
+
+    style = options.format()
+    settings = assembly.settings(options)
+    registry = assembly.from_settings(options, settings, source.folder)
+    bar = output.ProgressBar.for_terminal()
+    context = registry.context(progress=bar)
+    console = Console(keep=style != "text", bar=bar)
+    from llmspell_kernel.lua import LuaEngine  # noqa: PLC0415 - imports lupa
+
+    engine = LuaEngine(
+        registry, write=console.write, context=context, settings=engine_settings(settings, source.folder, console)
+    )
+
+    def stop() -> None:
+        context.signal.set()
+        engine.interrupt()
+
+    console.stop = stop
+    limit = timeout_s if timeout_s is not None else configured_timeout(settings)
+    with Interrupts(stop) as interrupts:
+        try:
+            status = _execute(engine, source, console, style, limit)
+        except (Cancelled, KeyboardInterrupt):
+            if console.failure is not None:
+                raise console.failure from None
+            if interrupts.received is None:
+                raise
+            output.note("Interrupted")
+            return interrupts.exit_status
+        finally:
+            engine.close()
+    if console.failure is not None:
+        raise console.failure
+    return status
+
+
+def _execute(engine: LuaEngine, source: Source, console: Console, style: str, timeout_s: float | None) -> int:
+    try:
+        execution = engine.execute(
+            source.code, name=source.name, mode=source.mode, args=source.args, timeout_s=timeout_s
+        )
+    except LlmspellError as error:
+        if style != "text" and console.failure is None:
+            failed = {"error": error.message, "error_type": error.code, "details": error.details}
+            output.json({**_facts(source, "error"), "result": console.text(), **failed}, style)
+        raise
+    values = [*execution.values]
+    while values and values[-1] is None:
+        values.pop()
+    value: JsonValue = values[0] if len(values) == 1 else (values or None)
+    if style != "text":
+        text = "\n".join(part for part in (console.text(), output.compact(value) if values else "") if part)
+        output.json({**_facts(source, "ok"), "result": text, "value": value}, style)
+    elif source.mode == "cell":
+        if execution.text is not None:
+            output.line(execution.text)
+    elif values:
+        output.line(value if isinstance(value, str) else output.indented(value))
+    return execution.exit_code or 0
+
+
+def _facts(source: Source, status: str) -> JsonObject:
+    return {
+        "status": status,
+        "mode": "embedded",
+        "script_length": len(source.code),
+        "args_count": len(source.args),
+        "streaming": False,
+    }
+
+
+def configured_timeout(settings: Settings | None) -> float | None:
+    """Return the seconds of `lua.timeout_seconds`, or None where there is no limit."""
+    seconds = settings.get("lua.timeout_seconds") if settings is not None else None
+    return float(seconds) if isinstance(seconds, (int, float)) and seconds > 0 else None
+
+
+def engine_settings(settings: Settings | None, folder: str | None, console: Console | None) -> object:
+    """Return the engine's settings from the configuration's `[lua]` keys."""
+    from llmspell_kernel.lua.settings import EngineSettings  # noqa: PLC0415 - with the engine
+
+    chosen: dict[str, object] = {"script_dir": folder}
+    if console is not None:
+        chosen["read_stdin"] = console.read
+        chosen["output_errors"] = "surrogateescape"
+    if settings is not None:
+        for name in ("max_memory_bytes", "max_source_bytes", "max_string_bytes", "max_open_files"):
+            if settings.origin("lua." + name) != "default":
+                chosen[name] = settings.get("lua." + name)
+        chosen["module_paths"] = tuple(settings.paths("lua.module_paths"))
+    return EngineSettings(**chosen)

@@ -1,0 +1,78 @@
+"""``version``: what is installed, and with ``--verbose`` of what it is made."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from llmspell import output
+from llmspell_tools.version import __version__
+
+if TYPE_CHECKING:
+    from llmspell.options import Options
+    from llmspell_tools.types import JsonObject
+
+#: What ``--verbose`` names; the distributions that a component stands on.
+_COMPONENTS = {"cli": ("click",), "kernel": ("pyzmq",), "bridge": ("lupa",)}
+
+
+def version(
+    options: Options,
+    *,
+    verbose: bool = False,
+    component: str | None = None,
+    short: bool = False,
+    client: bool = False,
+    format: str | None = None,
+) -> int:
+    """Print the version; all components have the same."""
+    style = options.format(format)
+    if short:
+        output.line(__version__) if style == "text" else output.json(__version__, style)
+        return 0
+    facts: JsonObject = {"version": __version__}
+    if component is not None:
+        facts["component"] = component
+    if verbose and not client:
+        facts.update(_details(component or "all"))
+    if style != "text":
+        output.json(facts, style)
+        return 0
+    output.line(f"llmspell {__version__}")
+    for name, value in facts.items():
+        if name not in {"version", "component"}:
+            output.line(f"  {name}: {output.bare(value)}")
+    return 0
+
+
+def _details(component: str) -> JsonObject:
+    import platform  # noqa: PLC0415 - only where asked for
+    from importlib import metadata  # noqa: PLC0415
+
+    facts: JsonObject = {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "executable": sys.executable,
+    }
+    for name, distributions in _COMPONENTS.items():
+        for distribution in distributions if component in {name, "all"} else ():
+            try:
+                facts[distribution] = metadata.version(distribution)
+            except metadata.PackageNotFoundError:
+                facts[distribution] = "not installed"
+    if component in {"bridge", "all"}:
+        facts.update(lua_facts())
+    return facts
+
+
+def lua_facts() -> JsonObject:
+    """Return Lua's version and how this engine interrupts a script that does not stop by itself."""
+    from llmspell_kernel.lua import LuaEngine  # noqa: PLC0415 - imports lupa
+    from llmspell_kernel.lua.runtime import LUA_VERSION  # noqa: PLC0415
+    from llmspell_tools.registry import ToolRegistry  # noqa: PLC0415
+
+    engine = LuaEngine(ToolRegistry(), write=lambda _stream, _text: None)
+    try:
+        return {"lua": LUA_VERSION, "interrupt": engine.interrupt_mode}
+    finally:
+        engine.close()

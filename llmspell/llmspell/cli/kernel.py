@@ -1,0 +1,109 @@
+"""``llmspell kernel start | install | uninstall``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from llmspell.cli.groups import LazyGroup
+from llmspell.cli.main import act
+from llmspell.cli.options import format_option, global_options, policy_options, timeout_option
+from llmspell.cli.sections import Command
+
+#: Flags of the original for daemons: (names, whether they take a value).
+_LATER = (("--daemon", False), ("--log-file", True), ("--pid-file", True), ("--idle-timeout", True),
+          ("--max-clients", True), ("--log-rotate-size", True), ("--log-rotate-count", True))  # fmt: skip
+
+
+@click.group(cls=LazyGroup, no_args_is_help=True)
+@global_options()
+def kernel() -> None:
+    """Start the Jupyter kernel; install its kernelspec.
+
+    \b
+    llmspell kernel install
+    jupyter lab            # and choose "Lua (llmspell)"
+    """
+
+
+def _later_options(function: Any) -> Any:
+    for name, takes_value in _LATER:
+        function = click.option(name, is_flag=not takes_value, default=None, hidden=True)(function)
+    return function
+
+
+@kernel.command(cls=Command)
+@click.option("-f", "--connection-file", metavar="FILE", help="Read if it exists, else written.")
+@click.option("-i", "--id", "kernel_id", metavar="NAME", help="Name of the connection file in ~/.llmspell/kernels.")
+@click.option("-p", "--port", type=click.IntRange(0, 65531), default=0, metavar="N",
+              help="First of five ports; 0: any that are free.")  # fmt: skip
+@timeout_option("a cell")
+@_later_options
+@policy_options
+@global_options(profile="")
+def start(
+    connection_file: str | None, kernel_id: str | None, port: int, timeout_s: float | None, **later: object
+) -> int:
+    """Serve the kernel in the foreground; Ctrl-C interrupts a cell, SIGTERM ends it."""
+    from llmspell.actions import kernel as actions  # noqa: PLC0415 - help needs no zmq
+
+    given = [f"--{name.replace('_', '-')}" for name, value in later.items() if value]
+    return act(
+        lambda options: actions.start(
+            options,
+            connection_file=connection_file,
+            kernel_id=kernel_id,
+            port=port,
+            timeout_s=timeout_s,
+            unavailable=given[0] if given else None,
+        )
+    )
+
+
+def _place_options(function: Any) -> Any:
+    for decorate in (
+        click.option("--prefix", metavar="DIR", help="Below this folder."),
+        click.option("--sys-prefix", is_flag=True, help="In this Python environment."),
+        click.option("--user", is_flag=True, help="For you, whatever environment Jupyter runs in (the default)."),
+        click.option("--name", default="llmspell", show_default=True, metavar="NAME", help="Name of the kernelspec."),
+    ):
+        function = decorate(function)
+    return function
+
+
+@kernel.command(cls=Command)
+@_place_options
+@format_option()
+@global_options()
+def install(name: str, user: bool, sys_prefix: bool, prefix: str | None, format: str | None) -> int:
+    """Let Jupyter find the kernel "Lua (llmspell)"."""
+    from llmspell.actions import kernelspec  # noqa: PLC0415
+
+    _one_place(user, sys_prefix, prefix)
+    return act(
+        lambda options: kernelspec.install(
+            options, name=name, user=user, sys_prefix=sys_prefix, prefix=prefix, format=format
+        )
+    )
+
+
+@kernel.command(cls=Command)
+@_place_options
+@format_option()
+@global_options()
+def uninstall(name: str, user: bool, sys_prefix: bool, prefix: str | None, format: str | None) -> int:
+    """Take the kernelspec away again."""
+    from llmspell.actions import kernelspec  # noqa: PLC0415
+
+    _one_place(user, sys_prefix, prefix)
+    return act(
+        lambda options: kernelspec.uninstall(
+            options, name=name, user=user, sys_prefix=sys_prefix, prefix=prefix, format=format
+        )
+    )
+
+
+def _one_place(user: bool, sys_prefix: bool, prefix: str | None) -> None:
+    if sum((user, sys_prefix, prefix is not None)) > 1:
+        raise click.UsageError("--user, --sys-prefix and --prefix exclude each other.")

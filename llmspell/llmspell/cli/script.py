@@ -1,0 +1,94 @@
+"""``llmspell run`` and ``llmspell exec``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from llmspell.cli.main import act
+from llmspell.cli.options import global_options, policy_options, timeout_option
+from llmspell.cli.sections import Command
+
+_ENGINES = {"lua": "lua", "javascript": "javascript", "js": "javascript", "python": "python"}
+
+
+def _engine(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    return _ENGINES[value] if value else None
+
+
+def _script_options(function: Any) -> Any:
+    for decorate in (
+        click.option("--rag-profile", hidden=True),
+        click.option("--stream", is_flag=True, hidden=True),
+        click.option("--connect", metavar="ADDR", help="Run in a kernel elsewhere (not available yet)."),
+        click.option(
+            "--engine", type=click.Choice([*_ENGINES]), callback=_engine, metavar="NAME",
+            help="lua; javascript and python are not available yet.",
+        ),
+        timeout_option("the script"),
+    ):  # fmt: skip
+        function = decorate(function)
+    return function
+
+
+@click.command(cls=Command)
+@click.argument("script")
+@click.argument("args", nargs=-1)
+@_script_options
+@policy_options
+@global_options()
+def run(
+    script: str,
+    args: tuple[str, ...],
+    timeout_s: float | None,
+    engine: str | None,
+    connect: str | None,
+    stream: bool,
+    rag_profile: str | None,
+) -> int:
+    """Run a Lua script, or standard input where SCRIPT is "-".
+
+    What stands after -- goes to the script: ARGS[1], ARGS.name for --name value, and Lua's own arg table.
+
+    \b
+    llmspell run report.lua -- 2012 --kind rain
+    echo 'print(1 + 1)' | llmspell run -
+
+    What the script returns is printed after its own output. As json one object is printed: status, mode,
+    script_length, args_count, streaming, result (the output and the returned value) and value.
+
+    Exit status: what the script gives os.exit, else 0; 1 the script failed; 2 there is no such script; 124 out
+    of time; 130 interrupted.
+    """
+    from llmspell.actions import script as actions  # noqa: PLC0415 - help needs no tools
+
+    return act(
+        lambda options: actions.run(options, (script, *args), timeout_s=timeout_s, engine=engine, connect=connect)
+    )
+
+
+@click.command("exec", cls=Command)
+@click.argument("code")
+@_script_options
+@policy_options
+@global_options()
+def exec_(
+    code: str,
+    timeout_s: float | None,
+    engine: str | None,
+    connect: str | None,
+    stream: bool,
+    rag_profile: str | None,
+) -> int:
+    """Run a piece of Lua; the value of a bare expression is printed.
+
+    \b
+    llmspell exec '2^10'
+    llmspell exec 'print(#Tool.list())'
+    """
+    from llmspell.actions import script as actions  # noqa: PLC0415
+
+    return act(
+        lambda options: actions.execute(options, code, timeout_s=timeout_s, engine=engine, connect=connect)
+    )
