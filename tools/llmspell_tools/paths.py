@@ -22,7 +22,7 @@ import errno
 import os
 import stat
 
-from llmspell_tools.errors import InvalidParameters, PermissionDenied, ToolExecutionError
+from llmspell_tools.errors import InvalidParameters, ToolExecutionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Place:
         fds: What `close` closes.
     """
 
-    __slots__ = ("asked", "fds", "folder_fd", "found", "name", "path")
+    __slots__ = ("asked", "create", "fds", "folder_fd", "found", "name", "path")
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ def check_text(path: str) -> None:
         raise _bad(path, f"a name in it is longer than {MAX_NAME_BYTES} bytes")
 
 
-def walk(policy: Policy, path: str, tool: str, kind: str, *, follow: bool = True) -> Place:
+def walk(policy: Policy, path: str, tool: str, kind: str, *, follow: bool = True, create: bool = False) -> Place:
     """Resolve ``path`` under the policy and leave its folder open; use the result as a context manager.
 
     Args:
@@ -120,6 +120,7 @@ def walk(policy: Policy, path: str, tool: str, kind: str, *, follow: bool = True
         tool: Canonical name of the tool, "" outside one.
         kind: `read` or `write`.
         follow: Whether a link as last component is followed (removing and renaming act on the link).
+        create: Make the folders on the way that are missing.
 
     Raises:
         InvalidParameters: The text cannot be a path.
@@ -128,8 +129,8 @@ def walk(policy: Policy, path: str, tool: str, kind: str, *, follow: bool = True
     """
     check_text(path)
     if not OPENAT:
-        return _walk_by_realpath(policy, path, tool, kind, follow=follow)
-    walker = _Walk(policy, path, tool, kind)
+        return _walk_by_realpath(policy, path, tool, kind, follow=follow, create=create)
+    walker = _Walk(policy, path, tool, kind, create=create)
     try:
         return walker.run(follow)
     except OSError as error:
@@ -141,15 +142,16 @@ def walk(policy: Policy, path: str, tool: str, kind: str, *, follow: bool = True
 
 
 class _Walk:
-    __slots__ = ("asked", "fds", "kind", "links", "names", "policy", "stepwise", "todo", "tool")
+    __slots__ = ("asked", "create", "fds", "kind", "links", "names", "policy", "stepwise", "todo", "tool")
 
-    def __init__(self, policy: Policy, path: str, tool: str, kind: str) -> None:
+    def __init__(self, policy: Policy, path: str, tool: str, kind: str, *, create: bool) -> None:
         self.policy = policy
         self.asked = path
+        self.create = create
         self.tool = tool
         self.kind = kind
         self.links = 0
-        self.fds: list[int] = []  # one per folder from the top (or the current folder) down
+        self.fds: list[int] = []  # the folders that `..` may go back to, where the walk stands last
         self.names: list[str] = []  # canonical names from the top down
         self.todo: list[str] = []  # components still to walk, next one last
         self.stepwise = False
@@ -168,7 +170,7 @@ class _Walk:
         while len(self.todo) > 1 or (self.todo and self.todo[0] == ".."):
             self.step()
         while True:
-            place = self.last()
+            place = self.last(follow)
             found = place.found
             if not (follow and found is not None and stat.S_ISLNK(found.st_mode)):
                 return place
@@ -199,34 +201,16 @@ class _Walk:
         self.stepwise = ".." in self.todo
         if not self.stepwise:
             whole = "/" + "/".join([*self.names, *self.todo[::-1]])
-            self.refuse_process_links(whole)
             self.policy.check_path(self.kind, whole, self.tool, asked=self.asked)
 
     def check_step(self) -> None:
         path = self.canonical()
-        self.refuse_process_links(path)
         if not self.policy.passable(self.kind, path, self.tool):
             # The flag named should be for the file that was asked for, not for the folder on the way.
             whole = os.path.normpath("/".join([path, *self.todo[::-1]]))
             if not self.policy.passable(self.kind, whole, self.tool):
                 path = whole
             self.policy.check_path(self.kind, path, self.tool, asked=self.asked)
-
-    def refuse_process_links(self, path: str) -> None:
-        if path.startswith("/proc/"):
-            second = path.split("/")[2]
-            if second in ("self", "thread-self") or second.isdigit():
-                raise PermissionDenied(
-                    f"opening '{self.asked}' is not allowed: files of processes ({path}) are always "
-                    "protected and no flag allows it",
-                    details={
-                        "resource": self.asked,
-                        "kind": self.kind,
-                        "rule": f"deny {self.kind} /proc/<pid>",
-                        "origin": "built-in protection",
-                        "flag": None,
-                    },
-                )
 
     def step(self) -> None:
         name = self.todo.pop()
@@ -237,7 +221,7 @@ class _Walk:
         if self.stepwise:
             self.check_step()
         try:
-            self.fds.append(os.open(name, _FOLDER, dir_fd=self.fds[-1]))
+            fd = self.open_folder(name)
         except OSError as error:
             # Linux says ENOTDIR, others ELOOP for a link that is not to be followed.
             if error.errno not in (errno.ENOTDIR, errno.ELOOP, errno.EMLINK):
@@ -249,6 +233,23 @@ class _Walk:
                 if unreadable.errno == errno.EINVAL:  # not a link: a file in a folder's place
                     raise error from None
                 raise
+            return
+        if not self.stepwise:  # nothing will go back
+            os.close(self.fds.pop())
+        self.fds.append(fd)
+
+    def open_folder(self, name: str) -> int:
+        try:
+            return os.open(name, _FOLDER, dir_fd=self.fds[-1])
+        except FileNotFoundError:
+            if not self.create:
+                raise
+        self.policy.check_path(self.kind, self.canonical(), self.tool, asked=self.asked)
+        try:
+            os.mkdir(name, 0o777, dir_fd=self.fds[-1])
+        except FileExistsError:
+            pass  # made by somebody else since the look
+        return os.open(name, _FOLDER, dir_fd=self.fds[-1])
 
     def back(self) -> None:
         if not self.names:  # `/..` is `/`
@@ -256,7 +257,7 @@ class _Walk:
         self.names.pop()
         if len(self.fds) > 1:
             os.close(self.fds.pop())
-        else:  # above the current folder: walk there from the top
+        else:  # above where the walk began: go there from the top
             self.start_at_top([*self.names, *self.todo[::-1]])
 
     def follow(self, name: str) -> None:
@@ -275,19 +276,23 @@ class _Walk:
             self.todo = (_components(target) + rest)[::-1]
             self.check_ahead()
 
-    def last(self) -> Place:
+    def last(self, follow: bool) -> Place:
         name = self.todo.pop() if self.todo else "."
         if name != ".":
             self.names.append(name)
         path = self.canonical()
         if self.stepwise:
-            self.refuse_process_links(path)
             self.policy.check_path(self.kind, path, self.tool, asked=self.asked)
         try:
             found = os.stat(name, dir_fd=self.fds[-1], follow_symlinks=False)
         except FileNotFoundError:
             found = None
-        if found is not None and self.asked.endswith("/") and stat.S_ISREG(found.st_mode):
+        if (
+            found is not None
+            and self.asked.endswith("/")
+            and not stat.S_ISDIR(found.st_mode)
+            and not (follow and stat.S_ISLNK(found.st_mode))
+        ):
             raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         place = Place(self.fds[-1], name, path, self.asked, found, self.fds)
         if found is not None and stat.S_ISLNK(found.st_mode):
@@ -297,7 +302,7 @@ class _Walk:
         return place
 
 
-def _walk_by_realpath(policy: Policy, path: str, tool: str, kind: str, *, follow: bool) -> Place:
+def _walk_by_realpath(policy: Policy, path: str, tool: str, kind: str, *, follow: bool, create: bool) -> Place:
     full = os.path.join(os.getcwd(), path)
     if follow:
         real = os.path.realpath(full)
@@ -306,6 +311,8 @@ def _walk_by_realpath(policy: Policy, path: str, tool: str, kind: str, *, follow
     canonical = real.replace(os.sep, "/")
     policy.check_path(kind, canonical, tool, asked=path)
     try:
+        if create:
+            os.makedirs(os.path.dirname(real), exist_ok=True)
         found = os.lstat(real)
     except FileNotFoundError:
         found = None

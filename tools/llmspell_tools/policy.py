@@ -255,7 +255,7 @@ class Policy:
             PermissionDenied: With resource, rule, origin and flag.
         """
         for rules in self._path_rules(kind, tool):
-            if rules.denying(path) is not None or not rules.allows(path):
+            if not rules.permits(path):
                 from llmspell_tools.policy_denials import path_denied
 
                 raise path_denied(self, kind, path, tool, asked or path)

@@ -48,6 +48,14 @@ class Rule:
         return f"Rule({self.value!r}, {self.origin!r})"
 
 
+#: Files of a process (its environment, memory, root) and Linux's links to them; `/proc/cpuinfo` is none.
+PROCESS_RULE = Rule("/proc/<process>", "built-in protection", fixed=True)
+
+
+def _is_process(name: str) -> bool:
+    return name in ("self", "thread-self") or name.isdigit()
+
+
 def fold(path: str) -> str:
     """Return the form in which denied paths are compared on this platform."""
     return path.casefold() if _FOLDS_CASE else path
@@ -108,8 +116,14 @@ class PathRules:
             self._waypoints.add(above)
             above = parent(above)
 
+    def permits(self, path: str) -> bool:
+        """Return whether an allow rule covers ``path`` and no deny rule does."""
+        return _covering(path, self._roots) is not None and self.denying(path) is None
+
     def denying(self, path: str) -> Rule | None:
         """Return the deny rule that covers ``path``, if any."""
+        if path.startswith("/proc/") and _is_process(path.split("/")[2]):
+            return PROCESS_RULE
         hit = _covering(fold(path), self._deny)
         if hit is None and self._names:
             hit = self._named(path)
@@ -120,8 +134,8 @@ class PathRules:
         return _covering(path, self._roots) is not None
 
     def passable(self, path: str) -> bool:
-        """Return whether a walk may look into ``path``: inside a root, or on the way to one."""
-        return path in self._waypoints or _covering(path, self._roots) is not None
+        """Return whether a walk may look at ``path``: not denied, and inside a root or on the way to one."""
+        return (path in self._waypoints or _covering(path, self._roots) is not None) and self.denying(path) is None
 
     def denying_below(self, path: str) -> Rule | None:
         """Return a deny rule for something that lies below ``path`` or would lie there by its name.
