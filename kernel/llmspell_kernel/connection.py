@@ -164,7 +164,7 @@ def _read_private(path: str) -> bytes:
         raise
     except OSError as error:
         raise ConnectionFileError(f"cannot read the connection file {path}: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ConnectionFileError(f"connection file {path} is not a regular file")
@@ -173,7 +173,9 @@ def _read_private(path: str) -> bytes:
                 f"connection file {path} holds the kernel's key but other users may read it "
                 f"(mode {stat.S_IMODE(status.st_mode):04o}); run: chmod 600 {path}"
             )
-        return file.read(_MAX_FILE_BYTES)
+        return os.read(descriptor, _MAX_FILE_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def _port(path: str, name: str, value: object) -> int:

@@ -1,0 +1,75 @@
+"""Stopping, interrupting, logging: the small parts between the threads."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from llmspell_kernel.lifecycle import Lifecycle, ParentWatch, parent_watch
+from llmspell_kernel.log import LimitedLog
+from llmspell_kernel.running import Running
+
+
+def test_stop_interrupts_wakes_and_counts_down():
+    now, calls = [0.0], []
+    lifecycle = Lifecycle(lambda: calls.append("interrupt"), lambda: calls.append("wake"), clock=lambda: now[0])
+    assert not lifecycle.is_stopping()
+    assert not lifecycle.is_overdue()
+
+    lifecycle.stop("signal", grace_s=2.0)
+    assert lifecycle.is_stopping()
+    assert not lifecycle.is_overdue()
+    now[0] = 1.0
+    lifecycle.stop("shutdown_request", grace_s=9.0, restart=True)
+    now[0] = 2.0
+
+    assert lifecycle.is_overdue()
+    assert lifecycle.reason == "signal"
+    assert calls == ["interrupt", "wake"] * 2
+
+
+def test_an_interrupt_reaches_what_runs_and_nothing_else():
+    running, stopped = Running(), []
+
+    assert not running.interrupt()
+    running.begin(lambda: stopped.append("a"))
+    assert running.interrupt()
+    running.end()
+    assert not running.interrupt()
+
+    assert stopped == ["a"]
+
+
+def test_the_death_of_another_parent_is_noticed():
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    watch = ParentWatch(child.pid)
+    assert not watch.is_orphaned()
+
+    child.communicate(b"\n", timeout=5)
+
+    assert watch.is_orphaned()
+
+
+def test_the_real_parent_lives():
+    assert not ParentWatch(os.getppid()).is_orphaned()
+
+
+def test_only_a_sensible_parent_id_is_watched(monkeypatch):
+    for text in ("", "0", "1", "-5", "x"):
+        monkeypatch.setenv("JPY_PARENT_PID", text)
+        assert parent_watch() is None
+    monkeypatch.setenv("JPY_PARENT_PID", str(os.getppid()))
+    assert parent_watch() is not None
+
+
+def test_a_flood_of_lines_is_cut_and_counted():
+    now, lines = [0.0], []
+    log = LimitedLog(lines.append, lines_per_second=3, clock=lambda: now[0])
+
+    for number in range(100):
+        log(f"line {number}")
+    now[0] = 1.0
+    log("later")
+
+    assert lines == ["line 0", "line 1", "line 2", "97 more lines like the last were left out", "later"]
