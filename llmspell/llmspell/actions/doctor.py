@@ -6,6 +6,7 @@ One function a check, in `CHECKS`; each looks and changes nothing. A check that 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -43,6 +44,8 @@ def doctor(options: Options, *, format: str | None = None) -> int:
     rows: list[JsonValue] = []
     failed = False
     for name, check in CHECKS.items():
+        if name in _NEED_CONFIG and any(isinstance(row, dict) and row["check"] == "config" and row["fix"] for row in rows):
+            continue  # said once is enough
         for finding in _findings(check, options):
             failed = failed or finding.status == "fail"
             rows.append({"check": name, "status": finding.status, "message": finding.message, "fix": finding.fix})
@@ -81,8 +84,10 @@ def _libraries(_: Options) -> Iterator[Finding]:
     missing: dict[str, list[str]] = {}
     for requirement in requirements:
         wanted, _, marker = requirement.partition(";")
-        name = wanted.strip().split("[")[0].rstrip("<>=!~0123456789., ")
+        name = re.split(r"[\s\[<>=!~(;]", wanted.strip(), maxsplit=1)[0]
         extra = marker.partition("extra ==")[2].strip().strip("'\"")
+        if extra == "dev":
+            continue  # for people who change llmspell itself
         missing.setdefault(extra, [])
         try:
             metadata.version(name)
@@ -151,7 +156,8 @@ def _config(options: Options) -> Iterator[Finding]:
     try:
         settings = load(options)
     except LlmspellError as error:
-        yield Finding("fail", error.message, "llmspell config validate")
+        wants_trust = "keys" in error.details
+        yield Finding("fail", error.message, f"llmspell config {'trust' if wants_trust else 'validate'}")
         return
     for warning in settings.warnings:
         yield Finding("warn", warning)
@@ -202,3 +208,5 @@ CHECKS: dict[str, Check] = {
     "tools": _tools,
     "terminal": _terminal,
 }
+#: Checks that cannot look where the configuration is wrong.
+_NEED_CONFIG = ("policy", "tools")

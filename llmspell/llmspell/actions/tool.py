@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from llmspell import assembly, output, parameters
-from llmspell_tools import reply
+from llmspell import assembly, output
 from llmspell_tools.envelope import is_envelope, is_failure
-from llmspell_tools.errors import LlmspellError
+from llmspell_tools.errors import InvalidParameters, LlmspellError
+from llmspell_tools.jsontext import loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llmspell.options import Options
-    from llmspell_tools.definition import ToolResult
-    from llmspell_tools.types import JsonValue
+    from llmspell_tools.definition import Tool, ToolResult
+    from llmspell_tools.types import JsonObject, JsonValue
 
 #: In a result of several fields, the one that the call was made for; `--raw` prints the first that is there.
 MAIN_FIELDS = ("result", "output", "uuid", "id", "hash", "datetime", "converted", "rendered")
@@ -53,7 +53,7 @@ def invoke(
         registry = assembly.registry(options)
         tool = registry.get(words[0])
         name = tool.name
-        values = parameters.read(params, words[1:], tool.parameters, tool.parameter_aliases)
+        values = _values(tool, params, words[1:])
         try:
             result = registry.invoke(name, values, context=registry.context(progress=bar), timeout_s=timeout_s)
         finally:
@@ -63,9 +63,25 @@ def invoke(
         _show(name, result, style, select, raw, duration_ms)
     except LlmspellError as error:
         if style != "text" and not raw:
+            from llmspell_tools import reply  # noqa: PLC0415 - text needs none
+
             output.json(reply.error(name, error, (perf_counter() - begin) * 1000), style)
         raise
     return 1 if is_failure(result.output) else 0
+
+
+def _values(tool: Tool, params: str | None, words: Sequence[str]) -> JsonObject:
+    """Read the parameters; the everyday form of ``--params`` alone needs no module of its own."""
+    if params is not None and params[:1] == "{" and not words:
+        try:
+            value = loads(params)
+        except InvalidParameters:
+            value = None  # read once more below, where the error is put into words
+        if isinstance(value, dict):
+            return value
+    from llmspell import parameters  # noqa: PLC0415
+
+    return parameters.read(params, words, tool.parameters, tool.parameter_aliases)
 
 
 def _show(name: str, result: ToolResult, style: str, select: str | None, raw: bool, duration_ms: float) -> None:
@@ -79,6 +95,8 @@ def _show(name: str, result: ToolResult, style: str, select: str | None, raw: bo
     elif style == "text":
         output.line(result.text)
     else:
+        from llmspell_tools import reply  # noqa: PLC0415 - text needs none
+
         output.json(reply.ok(name, result, duration_ms), style)
 
 
