@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from llmspell_tools.types import JsonObject, JsonValue
 
 DEFAULT_TIMEOUT_S = 30.0
+#: The original's categories; asking for one that has no tools yet is no error.
+_CATEGORIES = frozenset({"filesystem", "web", "api", "analysis", "data", "system", "media", "utility", "custom"})
 
 
 class ToolDesk:
@@ -64,28 +66,30 @@ def tool_request(desk: ToolDesk, request: Request) -> JsonObject:
 
 
 def _list(desk: ToolDesk, content: JsonObject) -> JsonObject:
-    category = _category(content)
+    category = _category(desk, content)
     names: list[JsonValue] = [tool.name for tool in desk.registry.list(category)]
     return {"status": "ok", "tools": names, "count": len(names), "category": category}
 
 
 def _info(desk: ToolDesk, content: JsonObject) -> JsonObject:
     tool = desk.registry.get(_name(content))
-    annotations: JsonObject = dict(tool.annotations)
     described: JsonObject = {
         "status": "ok",
         "name": tool.name,
         "description": tool.description,
         "category": tool.category,
         "security_level": tool.level,
-        "aliases": list(tool.aliases),
         "version": tool.version,
-        "annotations": annotations,
+        "aliases": list(tool.aliases),
+        "operations": dict(tool.levels),
+        "annotations": dict(tool.annotations),
+        "settings": dict(tool.settings),
+        "failure": tool.failure,
     }
     if content.get("show_schema"):
-        described["parameters"] = tool.parameters
-        if tool.returns is not None:
-            described["returns"] = tool.returns
+        described["schema"] = tool.parameters
+        described["returns"] = tool.returns
+        described["examples"] = list(tool.examples)
     return described
 
 
@@ -111,7 +115,7 @@ def _search(desk: ToolDesk, content: JsonObject) -> JsonObject:
     if not isinstance(given, list) or not all(isinstance(word, str) for word in given):
         raise InvalidParameters("query must be a text or an array of texts", field="query")
     words = [str(word) for word in given]
-    category = _category(content)
+    category = _category(desk, content)
     matches: list[JsonValue] = [tool.name for tool in desk.registry.search(words, category)]
     return {"status": "ok", "matches": matches, "query": [*words], "category": category}
 
@@ -136,11 +140,14 @@ def _name(content: JsonObject) -> str:
     return name
 
 
-def _category(content: JsonObject) -> str | None:
+def _category(desk: ToolDesk, content: JsonObject) -> str | None:
     category = content.get("category")
-    if category is None or isinstance(category, str):
-        return category or None
-    raise InvalidParameters("category must be a text", field="category")
+    if category is None:
+        return None
+    known = sorted(_CATEGORIES.union(tool.category for tool in desk.registry.list()))
+    if isinstance(category, str) and category.lower() in known:
+        return category.lower()
+    raise InvalidParameters(f"no category {category!r}; there are: {', '.join(known)}", field="category")
 
 
 def _timeout(content: JsonObject) -> float:
