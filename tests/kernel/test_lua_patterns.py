@@ -10,6 +10,7 @@ import random
 from importlib import resources
 
 import pytest
+
 from llmspell_kernel.lua.runtime import LuaError, new_runtime
 
 CHUNKS = ("arguments", "pattern_class", "pattern_parse", "pattern_cost", "pattern_matcher")
