@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from llmspell_kernel.running import Running
     from llmspell_tools.types import JsonObject, JsonValue
 
+#: What error texts call code that is no numbered cell: silent ones, unstored ones, user expressions.
+_UNCOUNTED = "In[*]"
+
 
 class Cells:
     """The cells run so far; used on the main thread.
@@ -36,8 +39,13 @@ class Cells:
         self._timeout_s = timeout_s
         self.count = 0
 
-    def run(self, request: Request | None, code: str) -> Execution:
-        """Run code as the current cell; its prints belong to `request`, or to nobody.
+    def run(self, request: Request | None, code: str, name: str) -> Execution:
+        """Run code; its prints belong to `request`, or to nobody.
+
+        Args:
+            request: The cell's request; None where nothing may be shown.
+            code: Lua text.
+            name: What error texts call it.
 
         Raises:
             LlmspellError: Whatever the engine raises.
@@ -45,7 +53,7 @@ class Cells:
         self._output.begin(request)
         self._running.begin(self._engine.interrupt)
         try:
-            return self._engine.execute(code, name=f"=cell[{self.count}]", mode="cell", timeout_s=self._timeout_s)
+            return self._engine.execute(code, name=f"={name}", mode="cell", timeout_s=self._timeout_s)
         except KeyboardInterrupt:
             raise Cancelled("the cell was interrupted") from None
         finally:
@@ -59,13 +67,15 @@ def execute_request(cells: Cells, request: Request) -> JsonObject:
     if not isinstance(code, str):
         raise InvalidParameters("execute_request needs the text field 'code'", field="code")
     silent = request.flag("silent", default=False)
+    name = _UNCOUNTED
     if not silent:
         if request.flag("store_history", default=True):
             cells.count += 1
+            name = f"In[{cells.count}]"
         content = f'{{"code":{quote(code)},"execution_count":{cells.count}}}'
         request.publish_encoded("execute_input", content.encode("ascii"))
     try:
-        execution = cells.run(None if silent else request, code)
+        execution = cells.run(None if silent else request, code, name)
     except LlmspellError as error:
         return _failed(cells, request, error, silent=silent)
     if execution.text is not None and not silent:
@@ -105,7 +115,7 @@ def _user_expressions(cells: Cells, request: Request) -> JsonObject:
     results: JsonObject = {}
     for name, expression in wanted.items():
         try:
-            text = cells.run(None, str(expression)).text
+            text = cells.run(None, str(expression), _UNCOUNTED).text
             results[name] = {"status": "ok", "data": {"text/plain": text or "nil"}, "metadata": {}}
         except LlmspellError as error:
             results[name] = {"status": "error", **_describe(error)}
