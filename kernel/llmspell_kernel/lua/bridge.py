@@ -1,0 +1,156 @@
+"""What a globals module gets: how to put Lua code and Python callbacks behind a global, without letting Python through.
+
+A callback's result crosses as ``(True, *results)`` or ``(False, message)``; the Lua side raises the message as a
+string (`native.check`). So no Python exception object ever reaches Lua, and interrupts end the run, not the callback.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from llmspell_tools.errors import Cancelled, LlmspellError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from typing import Any
+
+    from llmspell_kernel.lua.convert import Decoder, Encoder
+    from llmspell_kernel.lua.interrupt import Run
+    from llmspell_kernel.lua.output import Output
+    from llmspell_kernel.lua.prelude_loader import Prelude
+    from llmspell_kernel.lua.runtime import LuaValue
+    from llmspell_kernel.lua.settings import EngineSettings
+    from llmspell_tools.definition import ToolContext
+    from llmspell_tools.policy import Policy
+    from llmspell_tools.registry import ToolRegistry
+
+logger = logging.getLogger(__name__)
+
+
+class Bridge:
+    """One engine, seen by its globals; used on the owner thread only."""
+
+    def __init__(
+        self,
+        prelude: Prelude,
+        registry: ToolRegistry,
+        settings: EngineSettings,
+        output: Output,
+        encoder: Encoder,
+        decoder: Decoder,
+    ) -> None:
+        self.prelude = prelude
+        self.registry = registry
+        self.settings = settings
+        self.output = output
+        self.encoder = encoder
+        self.decoder = decoder
+        #: The run that goes on; None between runs.
+        self.run: Run | None = None
+        #: For `Tool.last_error()`.
+        self.last_error: LlmspellError | None = None
+        self._on_close: list[Callable[[], None]] = []
+        self._on_run_end: list[Callable[[], None]] = []
+
+    @property
+    def policy(self) -> Policy:
+        """What decides about files, variables and calls."""
+        return self.context().policy
+
+    def context(self) -> ToolContext:
+        """Return the context of the run that goes on."""
+        if self.run is None:
+            return self.registry.context()
+        return self.run.context
+
+    def load(self, file: str, **callables: Callable[..., object]) -> LuaValue:
+        """Run a prelude chunk with guarded callbacks as its `host`; what it returns is `native.<stem>` as well."""
+        return self.prelude.load(file, {name: self.guard(function) for name, function in callables.items()})
+
+    def put(self, name: str, value: LuaValue) -> None:
+        """Make a Lua value a global of scripts."""
+        self.prelude.env[name] = value
+
+    def extend(self, name: str, members: LuaValue) -> None:
+        """Add the members of a Lua table to a library of scripts, which is made if there is none."""
+        self.prelude.extend(name, members)
+
+    def guard(self, function: Callable[..., object]) -> Callable[..., tuple[Any, ...]]:
+        """Return `function` as Lua may call it: see the module's docstring."""
+
+        def guarded(*args: Any) -> tuple[Any, ...]:
+            try:
+                result = function(*args)
+                return (True, *result) if result.__class__ is tuple else (True, result)  # type: ignore[misc]
+            except BaseException as error:  # noqa: BLE001 - lupa would hand the exception object to Lua
+                return False, self.failure_text(error)
+
+        return guarded
+
+    def failure_text(self, error: BaseException) -> str:
+        """Return the Lua error text of what a callback raised, and act on it."""
+        from llmspell_kernel.lua.convert import to_lua_text
+
+        if isinstance(error, (KeyboardInterrupt, Cancelled)):
+            if self.run is not None and self.run.reason is None and not isinstance(error, Cancelled):
+                self.run.stop("interrupt")
+            self.last_error = error if isinstance(error, Cancelled) else Cancelled("interrupted")
+            return "interrupted"
+        if isinstance(error, LlmspellError):
+            self.last_error = error
+            return to_lua_text(error.message)
+        if isinstance(error, OSError) and self.output.failure is error:
+            return "output failed"
+        if isinstance(error, RecursionError):
+            return "stack overflow (tools and Lua call each other too deeply)"
+        if isinstance(error, MemoryError):
+            return "not enough memory"
+        logger.error("a Lua callback failed", exc_info=error)
+        return to_lua_text(f"internal error: {type(error).__name__}: {error}")
+
+    def blocking(self) -> AbstractContextManager[None]:
+        """Mark what can only be broken by SIGINT; a context manager."""
+        return _Blocking(self.run)
+
+    def on_close(self, callback: Callable[[], None]) -> None:
+        """Run `callback` when the engine is closed."""
+        self._on_close.append(callback)
+
+    def on_run_end(self, callback: Callable[[], None]) -> None:
+        """Run `callback` on the owner thread after each run."""
+        self._on_run_end.append(callback)
+
+    def run_ended(self) -> None:
+        """Call what waits for the end of a run."""
+        for callback in self._on_run_end:
+            callback()
+
+    def closed(self) -> None:
+        """Call what waits for the engine's end, newest first."""
+        for callback in self._reversed():
+            callback()
+
+    def _reversed(self) -> Iterator[Callable[[], None]]:
+        return reversed(self._on_close)
+
+
+class _Blocking:
+    """See `Bridge.blocking`; enters by raising what has stopped the run already."""
+
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Run | None) -> None:
+        self._run = run
+
+    def __enter__(self) -> None:
+        if self._run is not None:
+            self._run.blocking = True
+            if self._run.reason is not None:
+                self._run.blocking = False
+                raise Cancelled("the script was interrupted")
+
+    def __exit__(self, *_: object) -> None:
+        if self._run is not None:
+            self._run.blocking = False

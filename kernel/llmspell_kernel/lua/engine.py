@@ -1,0 +1,335 @@
+"""One Lua runtime and its scripts: the room's public face.
+
+Threads: the thread that makes an engine owns it; `execute`, `is_complete` and `close` run there. `interrupt` comes
+from any thread. A watch thread (`watch.py`) stops what runs too long or grows too big. State persists between
+executions. An engine is a guard rail, not a boundary against hostile code: that belongs in a child process.
+"""
+
+from __future__ import annotations
+
+from _thread import get_ident
+from time import monotonic
+
+from llmspell_kernel.lua import cells
+from llmspell_kernel.lua.bridge import Bridge
+from llmspell_kernel.lua.convert import ARRAY, MAX_DEPTH, OBJECT, Decoder, Encoder, human_text, to_lua_text
+from llmspell_kernel.lua.globals import install_globals
+from llmspell_kernel.lua.globals.args import set_arguments
+from llmspell_kernel.lua.interrupt import PolledHook, Run
+from llmspell_kernel.lua.loader import Loader, line_of
+from llmspell_kernel.lua.output import Output
+from llmspell_kernel.lua.prelude_loader import Prelude
+from llmspell_kernel.lua.runtime import LuaError
+from llmspell_kernel.lua.settings import EngineSettings
+from llmspell_kernel.lua.watch import Watch
+from llmspell_tools.definition import CancelSignal, ToolContext
+from llmspell_tools.errors import InternalError, LimitExceeded, ScriptError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, Literal
+
+    from llmspell_kernel.lua.interrupt import Hook
+    from llmspell_kernel.lua.runtime import LuaFunction
+    from llmspell_tools.errors import LlmspellError
+    from llmspell_tools.registry import ToolRegistry
+    from llmspell_tools.types import JsonValue
+
+#: Beyond the soft limit: one allocation that would pass this fails at once, before the watch thread can look.
+_HEADROOM_BYTES = 16 * 1024 * 1024
+_NO_TRACE = ("", None, None)
+
+
+class Execution:
+    """What a run gave.
+
+    Attributes:
+        values: The results of a script, converted; empty for a cell.
+        text: The results of a cell, printed for people; None if it gave none.
+        exit_code: The argument of `os.exit`, or None.
+    """
+
+    __slots__ = ("exit_code", "text", "values")
+
+    def __init__(self, values: list[JsonValue], text: str | None, exit_code: int | None) -> None:
+        self.values = values
+        self.text = text
+        self.exit_code = exit_code
+
+
+class LuaEngine:
+    """A Lua runtime with the tools of a registry.
+
+    Args:
+        registry: The tools; what scripts register goes to an overlay of it.
+        write: ``write("stdout" | "stderr", text)``; from the owner thread or the watch thread, one at a time.
+        context: Template of the runs' contexts: policy, deadline, progress, questions; setting its signal
+            interrupts.
+        settings: Limits and surroundings.
+    """
+
+    def __init__(
+        self,
+        registry: ToolRegistry,
+        *,
+        write: Callable[[str, str], None],
+        context: ToolContext | None = None,
+        settings: EngineSettings | None = None,
+    ) -> None:
+        self._owner = get_ident()
+        self._settings = EngineSettings() if settings is None else settings
+        self._template = registry.context() if context is None else context
+        self._output = Output(write, self._settings.output_errors)
+        self._states: list[int] = []
+        self._values: list[JsonValue] = []
+        self._closed = False
+        self._prelude = Prelude(self._settings, MAX_DEPTH)
+        self._decoder = Decoder()
+        self._build(registry.overlay())
+        self._hook = self._probe()
+        self._watch = Watch(self._memory_used, self._output)
+
+    # --- any thread ------------------------------------------------------------------------------------------------
+
+    @property
+    def interrupt_mode(self) -> str:
+        """How a script is stopped: "asynchronous hook" or "count hook"."""
+        return "count hook" if isinstance(self._hook, PolledHook) else "asynchronous hook"
+
+    def interrupt(self) -> None:
+        """Stop what runs now with `Cancelled`; no effect when nothing runs."""
+        run = self._bridge.run
+        if run is not None:
+            run.stop("interrupt")
+
+    # --- owner thread ----------------------------------------------------------------------------------------------
+
+    @property
+    def last_error(self) -> LlmspellError | None:
+        """The error of the newest failed call of a tool or library function."""
+        return self._bridge.last_error
+
+    def execute(
+        self,
+        code: str | bytes,
+        *,
+        name: str,
+        mode: Literal["script", "cell"],
+        args: Sequence[str] | None = None,
+        timeout_s: float | None = None,
+    ) -> Execution:
+        """Run a script or a cell to its end.
+
+        Args:
+            code: Lua text.
+            name: Chunk name: `@path` for a file, `=In[3]` for a cell.
+            mode: A cell that is an expression gives `Execution.text`; a script's results are converted.
+            args: What `ARGS` and `arg` hold; left alone if None.
+            timeout_s: Seconds until `ToolTimeout`.
+
+        Raises:
+            ScriptSyntaxError: It does not compile.
+            ScriptError: It failed; ``details`` has traceback, chunk, line and source.
+            Cancelled: It was interrupted.
+            ToolTimeout: The deadline passed.
+            LimitExceeded: It used too much memory, or is too long.
+        """
+        self._check_owner()
+        if self._bridge.run is not None:
+            raise InternalError("this engine runs a script already; it takes one at a time")
+        chunk = self._loader.load(code, name, mode)
+        if args is not None:
+            set_arguments(self._bridge, name[1:], args)
+        run = self._begin(timeout_s)
+        outcome: Any = None
+        failure: BaseException | None = None
+        try:
+            outcome = self._run_chunk(chunk, mode)
+        except BaseException as error:  # noqa: BLE001 - sorted out by `_conclude`, with nothing running any more
+            failure = error
+        finally:
+            forget = self._end(run)
+            forget()
+        return self._conclude(run, name, outcome, failure)
+
+    def is_complete(self, code: str) -> tuple[str, str]:
+        """Return Jupyter's status of a cell (complete, incomplete, invalid) and the indent of its next line."""
+        self._check_owner()
+        return self._loader.is_complete(code)
+
+    def close(self) -> None:
+        """End the watch thread and close what scripts left open; twice is once."""
+        if self._closed:
+            return
+        self._check_owner()
+        self._closed = True
+        self._watch.close()
+        self._bridge.closed()
+
+    def __enter__(self) -> LuaEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- construction ----------------------------------------------------------------------------------------------
+
+    def _build(self, registry: ToolRegistry) -> None:
+        """Run the prelude chunks in their order; each finds what the earlier ones left in `native`."""
+        prelude = self._prelude
+        table_from = prelude.runtime.table_from
+        prelude.load("sandbox.lua", {
+            "is_interrupted": self._is_interrupted, "describe": str, "prepare": self._prepare,
+        })  # fmt: skip
+        prelude.load("tables.lua")
+        self._abandon = prelude.load("coroutines.lua", {"push": self._states.append, "pop": self._states.pop})
+        prelude.load("encode.lua", {"ARRAY": ARRAY, "OBJECT": OBJECT, "more": self._decoder.more})
+        native = prelude.native
+        encoder = Encoder(table_from, native["empty_array"], native["null"])
+        self._bridge = Bridge(prelude, registry, self._settings, self._output, encoder, self._decoder)
+        self._loader = Loader(
+            self._settings, lambda text, chunk_name: prelude.compile_in(text, chunk_name, native["env"])
+        )
+        install_globals(self._bridge, self._exit)
+        self._lua_run, self._take_trace, self._collect = prelude.load(
+            "runner.lua", {"finish": self._bridge.guard(self._finish)}
+        )
+
+    def _probe(self) -> Hook:
+        """Return the hook that stops a tiny loop here and now, or the fallback."""
+        from llmspell_kernel.lua.probe import choose_hook
+
+        return choose_hook(self._prelude, self._states, self._is_interrupted)
+
+    # --- one run ---------------------------------------------------------------------------------------------------
+
+    def _begin(self, timeout_s: float | None) -> Run:
+        template = self._template
+        deadline = template.deadline
+        if timeout_s is not None:
+            own = monotonic() + timeout_s
+            deadline = own if deadline is None else min(deadline, own)
+        context = ToolContext(
+            template.policy, deadline=deadline, signal=CancelSignal(), progress=template._progress, ask=template.ask
+        )
+        limit = self._settings.max_memory_bytes
+        if limit is not None:
+            limit = max(limit, self._memory_used() + _HEADROOM_BYTES)
+        run = Run(self._hook, self._states, context, limit, self._watch.breaker)
+        self._output.begin()
+        self._decoder.reset()
+        self._values = []
+        self._states.append(self._prelude.main_address)
+        self._bridge.run = run
+        self._watch.begin(run)
+        self._forget_template = template.signal.on_set(self.interrupt)
+        return run
+
+    def _run_chunk(self, chunk: LuaFunction, mode: str) -> Any:
+        return self._lua_run(chunk, mode)
+
+    def _end(self, run: Run) -> Callable[[], None]:
+        """Make sure that nothing of the run can happen any more."""
+        self._watch.end()
+        self._bridge.run = None
+        armed = self._states[:]
+        self._states.clear()
+        if run.reason is not None or len(armed) > 1:
+            self._hook.disarm(armed)
+            self._abandon()
+        return self._forget_template
+
+    def _conclude(self, run: Run, name: str, outcome: Any, failure: BaseException | None) -> Execution:
+        trace = self._take_trace()
+        self._bridge.run_ended()
+        if run.reason == "memory" or isinstance(failure, MemoryError):
+            self._collect()
+        try:
+            self._output.flush(final=True)
+        except OSError as error:
+            self._output.failure = error
+        if self._output.failure is not None:
+            raise self._output.failure
+        if run.reason == "exit":
+            return Execution([], None, run.exit_code)
+        if run.reason is not None:
+            stopped = run.error(self._settings.max_memory_bytes)
+            stopped.details.update(self._details(name, trace))
+            raise stopped from None
+        if failure is not None:
+            raise self._failed(failure, name) from failure
+        done, text, *trace = outcome
+        if done:
+            return Execution(self._values, None if text is None else human_text(text), None)
+        raise self._script_error(human_text(text), name, trace or _NO_TRACE)
+
+    def _failed(self, failure: BaseException, name: str) -> BaseException:
+        if isinstance(failure, MemoryError):
+            return LimitExceeded("the script ran out of memory", details={"key": "[lua] max_memory_bytes"})
+        if isinstance(failure, LuaError):
+            return self._script_error(human_text(str(failure)), name, _NO_TRACE)
+        return failure
+
+    def _script_error(self, message: str, name: str, trace: Any) -> ScriptError:
+        details = self._details(name, trace)
+        advice = cells.hint(message, self._loader.sources, name) if name.startswith("=") else None
+        error = ScriptError(f"{message}\n{advice}" if advice else message, details=details)
+        if advice:
+            error.details["hint"] = advice
+        return error
+
+    def _details(self, name: str, trace: Any) -> dict[str, JsonValue]:
+        text, chunk, line = trace
+        details: dict[str, JsonValue] = {
+            "chunk": human_text(str(chunk))[1:] if chunk else name[1:],
+            "line": line,
+            "traceback": list(human_text(text).split("\n")) if text else [],
+        }
+        source = self._loader.source_line(chunk, line) if chunk and line else None
+        if source is not None:
+            details["source"] = source
+        return details
+
+    # --- callbacks -------------------------------------------------------------------------------------------------
+
+    def _is_interrupted(self) -> bool:
+        run = self._bridge.run
+        return run is not None and run.reason is not None
+
+    def _prepare(self, text: str, chunk_name: str) -> tuple[object, ...]:
+        """Pass the text of `load` and `require` through the loader; ``(text,)`` or ``(None, message)``."""
+        try:
+            return (self._loader.prepare(text.encode("latin-1"), chunk_name),)
+        except LimitExceeded as error:
+            return None, to_lua_text(error.message)
+
+    def _finish(self, *tokens: Any) -> None:
+        self._values = [_printable(value) for value in self._decoder.values(tokens)]
+
+    def _exit(self, code: int) -> None:
+        run = self._bridge.run
+        if run is not None:
+            run.exit_code = code
+            run.stop("exit")
+
+    def _memory_used(self) -> int:
+        return self._prelude.runtime.get_memory_used(total=True) or 0
+
+    def _check_owner(self) -> None:
+        if get_ident() != self._owner:
+            raise InternalError("a Lua engine belongs to the thread that made it")
+
+
+def _printable(value: Any) -> Any:
+    """Return a result with bytes that are not UTF-8 shown as U+FFFD: results are JSON."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, list):
+        return [_printable(member) for member in value]
+    if isinstance(value, dict):
+        return {key: _printable(member) for key, member in value.items()}
+    return value
+
+
+__all__ = ["Execution", "LuaEngine", "line_of"]

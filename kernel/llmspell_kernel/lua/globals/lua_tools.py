@@ -1,0 +1,129 @@
+"""Tools written in Lua: `Tool.register`. They live in the engine's overlay of the registry.
+
+The function stays on the Lua side (`tool.lua` keeps it by name); Python holds only the dispatcher. lupa runs a
+function on the Lua state where it got hold of it, and there clears the stack: so inside a coroutine the shim hands over
+the dispatcher anew (`bind`), and takes it back when the call is over.
+"""
+
+from __future__ import annotations
+
+from _thread import get_ident
+
+from llmspell_tools.definition import Tool
+from llmspell_tools.errors import Cancelled, InvalidParameters, ToolExecutionError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from llmspell_kernel.lua.bridge import Bridge
+    from llmspell_kernel.lua.runtime import LuaFunction
+
+
+class LuaTools:
+    """Registers Lua functions as tools and calls them; one per engine."""
+
+    __slots__ = ("_bridge", "_dispatchers", "_owner")
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        self._owner = get_ident()
+        self._dispatchers: list[LuaFunction] = []
+        bridge.on_run_end(self._forget_bindings)
+
+    def set_dispatch(self, dispatch: LuaFunction) -> None:
+        """Take the dispatcher as the main Lua state calls it."""
+        self._dispatchers = [dispatch]
+
+    def bind(self, dispatch: LuaFunction) -> None:
+        """Take the dispatcher as the coroutine that calls now has it."""
+        self._dispatchers.append(dispatch)
+
+    def unbind(self) -> None:
+        """Go back to the one before."""
+        self._dispatchers.pop()
+
+    def _forget_bindings(self) -> None:
+        del self._dispatchers[1:]
+
+    def register(self, *tokens: Any) -> None:
+        """Add a tool to the engine's own registry: name, description, parameters (a JSON Schema or a list), category.
+
+        Raises:
+            InvalidParameters: A part of the definition is missing or wrong.
+            ConfigurationError: The name is taken.
+        """
+        definition = self._bridge.decoder.value(tokens)
+        name = definition.get("name")
+        if not isinstance(name, str):
+            raise InvalidParameters("Tool.register needs a 'name'", field="name")
+        unknown = set(definition) - {"name", "description", "parameters", "category", "version", "level", "aliases"}
+        if unknown:
+            raise InvalidParameters(f"Tool.register knows no '{min(unknown)}'", field=min(unknown))
+        parameters = _schema(definition.get("parameters"))
+
+        def call(**arguments: Any) -> Any:
+            return self._call(name, arguments)
+
+        self._bridge.registry.register(
+            Tool(
+                name=name,
+                category=_text(definition, "category", "custom"),
+                description=_text(definition, "description", f"The Lua tool {name}"),
+                version=_text(definition, "version", "1.0.0"),
+                level=_text(definition, "level", "safe"),
+                aliases=definition.get("aliases") or (),
+                parameters=parameters,
+                function=call,
+                open_parameters="properties" not in parameters,
+                wants_context=False,
+            )
+        )
+
+    def _call(self, name: str, arguments: dict[str, Any]) -> Any:
+        if get_ident() != self._owner:
+            raise ToolExecutionError(f"the Lua tool '{name}' can be called on its engine's own thread only")
+        run = self._bridge.run
+        if run is None:
+            raise ToolExecutionError(f"the Lua tool '{name}' can be called while its engine runs a script only")
+        # While Lua runs, the hook stops it: SIGINT must not cut through the bridge.
+        outer, run.in_tool, run.blocking = (run.in_tool, run.blocking), False, False
+        try:
+            outcome = self._dispatchers[-1](name, self._bridge.encoder.to_lua(arguments))
+        except BaseException as error:
+            if run.reason is not None:
+                raise Cancelled("the script was interrupted") from None
+            raise ToolExecutionError(f"{name} failed: {error}") from error
+        finally:
+            run.in_tool, run.blocking = outer
+        if outcome[0] is True:
+            return self._bridge.decoder.value(outcome[1:])
+        raise ToolExecutionError(str(self._bridge.decoder.text(outcome[1])))
+
+
+def _text(definition: dict[str, Any], key: str, default: str) -> str:
+    value = definition.get(key, default)
+    if not isinstance(value, str):
+        raise InvalidParameters(f"Tool.register: '{key}' must be a string", field=key)
+    return value
+
+
+def _schema(given: Any) -> dict[str, Any]:
+    """Return the JSON Schema of parameters given as one, as a list of ``{name, type, ...}``, or not at all."""
+    if given is None or given in ({}, []):
+        return {"type": "object"}
+    if isinstance(given, dict):
+        if "properties" in given or given.get("type") == "object":
+            return {"type": "object", **given}
+        given = [{"name": name, **definition} for name, definition in given.items() if isinstance(definition, dict)]
+    if not isinstance(given, list) or not all(isinstance(each, dict) and "name" in each for each in given):
+        raise InvalidParameters("Tool.register: 'parameters' must be a JSON Schema or a list of {name, type, ...}",
+                                field="parameters")  # fmt: skip
+    properties: dict[str, Any] = {}
+    for each in given:
+        properties[each["name"]] = {key: each[key] for key in each if key not in {"name", "required"}}
+    required = [each["name"] for each in given if each.get("required")]
+    schema: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
+    if required:
+        schema["required"] = required
+    return schema

@@ -1,0 +1,255 @@
+"""The global `Tool`: every tool of the registry, called from Lua. Source of names and shapes: the original's Lua API.
+
+The shim in `prelude/tool.lua` sends flat parameters as they are and others as a stream (`encode.lua`), and builds the
+result's tables from a flat answer; a result that is not flat crosses as tables made by lupa. The `ToolResult` itself
+crosses as an opaque value, out of scripts' reach, so that `text` and `data` are made only where somebody reads them.
+"""
+
+from __future__ import annotations
+
+from llmspell_kernel.lua.convert import to_lua_text
+from llmspell_kernel.lua.globals import lua_tools
+from llmspell_kernel.lua.globals.schema_view import info, schema_table, summary
+from llmspell_tools import jsontext
+from llmspell_tools.envelope import is_envelope
+from llmspell_tools.errors import Cancelled, InvalidParameters, LlmspellError, ToolNotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from llmspell_kernel.lua.bridge import Bridge
+    from llmspell_kernel.lua.interrupt import Run
+    from llmspell_tools.definition import Tool, ToolResult
+
+_PREFIXES = {
+    "validation_error": "Validation error: ",
+    "execution_error": "Tool execution error: ",
+    "permission_denied": "Security violation: ",
+    "timeout": "Timeout error: ",
+    "cancelled": "Cancelled: ",
+    "limit_exceeded": "Limit exceeded: ",
+    "unavailable": "Tool unavailable: ",
+    "configuration_error": "Configuration error: ",
+    "internal_error": "Internal error: ",
+}
+_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
+#: Results in one answer; Lua's stack has a limit.
+_MAX_FLAT = 200
+
+
+def install(bridge: Bridge) -> None:
+    """Give scripts `Tool`."""
+    tools = ToolCalls(bridge)
+    registered = lua_tools.LuaTools(bridge)
+    table, dispatch = bridge.prelude.load(
+        "tool.lua",
+        {
+            "call": tools.call,
+            "call_stream": tools.call_stream,
+            "lazy": bridge.guard(tools.lazy),
+            "describe": bridge.guard(tools.describe),
+            "list": bridge.guard(tools.list),
+            "categories": bridge.guard(tools.categories),
+            "get_info": bridge.guard(tools.get_info),
+            "last_error": bridge.guard(tools.last_error),
+            "register": bridge.guard(registered.register),
+            "bind": registered.bind,
+            "unbind": registered.unbind,
+        },
+    )
+    registered.set_dispatch(dispatch)
+    bridge.put("Tool", table)
+
+
+class ToolCalls:
+    """The callbacks of `tool.lua`; owner thread only."""
+
+    __slots__ = ("_blocking", "_bridge", "_decoder", "_encoder", "_registry")
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        self._registry = bridge.registry
+        self._decoder = bridge.decoder
+        self._encoder = bridge.encoder
+        self._blocking: dict[str, bool] = {}
+
+    def call(self, name: str, *pairs: Any) -> tuple[Any, ...]:
+        """Call a tool with flat parameters: key, scalar, key, scalar...
+
+        Returns:
+            ``(True, result, metadata, media, count, key, scalar, ..., count, key, object, ...)``: see `_flatten`;
+            or ``(True, result, metadata, media, None, output)``; or ``(False, kind, message)``.
+        """
+        try:
+            following = iter(pairs)
+            parameters: dict[str, Any] = {}
+            for key in following:
+                value = next(following)
+                if value.__class__ is str and not value.isascii():
+                    value = self._decoder.text(value)
+                parameters[key] = value
+            return self._call(name, parameters)
+        except BaseException as error:  # noqa: BLE001 - lupa would hand the exception object to Lua
+            return self._failed(error)
+
+    def call_stream(self, name: str, *tokens: Any) -> tuple[Any, ...]:
+        """Call a tool with any parameters; see `call`."""
+        try:
+            parameters = self._decoder.value(tokens)
+            if not isinstance(parameters, dict):
+                kind = "a list" if isinstance(parameters, list) else type(parameters).__name__
+                raise InvalidParameters(f"parameters must be a table with names, not {kind}")
+            return self._call(name, parameters)
+        except BaseException as error:  # noqa: BLE001 - the same
+            return self._failed(error)
+
+    def _call(self, name: str, parameters: dict[str, Any]) -> tuple[Any, ...]:
+        bridge = self._bridge
+        run = bridge.run
+        if run is None:
+            raise Cancelled("no script runs")
+        if bridge.output.parts:
+            bridge.output.flush()
+        blocking = self._blocking.get(name)
+        if blocking is None:
+            blocking = self._blocking[name] = self._registry.get(name).blocking
+        if blocking:
+            result = self._call_blocking(run, name, parameters)
+        else:
+            outer, run.in_tool = run.in_tool, True
+            try:
+                result = self._registry.invoke(name, parameters, context=run.context)
+            finally:
+                run.in_tool = outer
+        output = result.output
+        if output.__class__ is dict and is_envelope(output):
+            flat: list[Any] = [True, result, *self._extras(result)]
+            if _flatten(output, flat) and len(flat) < _MAX_FLAT:
+                return tuple(flat)
+            return True, result, *self._extras(result), None, self._encoder.to_lua(output)
+        return True, result, *self._extras(result), 0, 0
+
+    def _call_blocking(self, run: Run, name: str, parameters: dict[str, Any]) -> ToolResult:
+        if run.reason is not None:
+            raise Cancelled("the script was interrupted")
+        outer = run.in_tool, run.blocking
+        run.in_tool = run.blocking = True
+        try:
+            return self._registry.invoke(name, parameters, context=run.context)
+        finally:
+            run.in_tool, run.blocking = outer
+
+    def _extras(self, result: ToolResult) -> tuple[Any, Any]:
+        metadata = self._encoder.to_lua(result.metadata) if result.metadata else None
+        media = self._encoder.to_lua(result.media) if result.media else None
+        return metadata, media
+
+    def _failed(self, error: BaseException) -> tuple[Any, ...]:
+        text = self._bridge.failure_text(error)
+        if isinstance(error, ToolNotFound):
+            return False, "not found", text
+        code = error.code if isinstance(error, LlmspellError) else "internal_error"
+        return False, "failed", _PREFIXES.get(code, "") + text
+
+    def lazy(self, result: ToolResult, key: str) -> Any:
+        """Return `text`, `_raw_text` or `data` of a result: made when first read."""
+        if key != "data":
+            return to_lua_text(result.text)
+        output = result.output
+        if not isinstance(output, str) and not is_envelope(output):
+            return self._encoder.to_lua(output)
+        if not isinstance(output, str) and not result.has_own_text:
+            return None
+        try:
+            value = jsontext.loads(result.text)
+        except InvalidParameters:
+            return None
+        return None if is_envelope(value) else self._encoder.to_lua(value)
+
+    def describe(self, name: str) -> Any:
+        """Return name, description, version, category and schema table of a tool, or nil."""
+        tool = self._find(name)
+        if tool is None:
+            return None
+        to_lua = self._encoder.to_lua
+        return (
+            to_lua(tool.name), to_lua(tool.description), tool.version, tool.category, to_lua(schema_table(tool))
+        )  # fmt: skip
+
+    def list(self, category: str | None, words: str | None) -> Any:
+        """Return summaries of the tools of a category whose description has `words` (any case), by name."""
+        tools = [tool for tool in self._registry.list() if category is None or tool.category == category]
+        if words is not None:
+            text = str(self._decoder.text(words)).lower()
+            tools = [tool for tool in tools if text in tool.description.lower()]
+        return self._encoder.to_lua([summary(tool) for tool in tools])
+
+    def categories(self) -> Any:
+        """Return the categories in use, sorted."""
+        return self._encoder.to_lua(sorted({tool.category for tool in self._registry.list()}))
+
+    def get_info(self, name: str) -> Any:
+        """Return everything that is known about a tool, or nil."""
+        tool = self._find(name)
+        return None if tool is None else self._encoder.to_lua(info(tool))
+
+    def last_error(self) -> Any:
+        """Return ``{code, message, details}`` of the newest failed call, or nil."""
+        error = self._bridge.last_error
+        return None if error is None else self._encoder.to_lua(_plain(error.as_json()))
+
+    def _find(self, name: object) -> Tool | None:
+        if not isinstance(name, str):
+            return None
+        try:
+            return self._registry.get(name)
+        except ToolNotFound:
+            return None
+
+
+def _flatten(members: Mapping[str, Any], flat: list[Any]) -> bool:
+    """Append ``count, key, scalar, ..., count, key, object, ...``; False if there is more in it than scalars and dicts."""
+    place = len(flat)
+    flat.append(0)
+    nested = None
+    for key, value in members.items():
+        kind = value.__class__
+        if kind is str:
+            if not value.isascii():
+                value = to_lua_text(value)
+        elif kind is dict:
+            nested = [] if nested is None else nested
+            nested.append((key, value))
+            continue
+        elif kind is int:
+            if not _SMALLEST <= value <= _LARGEST:
+                return False
+        elif value is None:
+            continue
+        elif kind is not bool and kind is not float:
+            return False
+        if not key.isascii():
+            return False
+        flat.append(key)
+        flat.append(value)
+    flat[place] = (len(flat) - place) // 2
+    if nested is None:
+        flat.append(0)
+        return True
+    flat.append(len(nested))
+    for key, value in nested:
+        flat.append(key)
+        if not key.isascii() or not _flatten(value, flat):
+            return False
+    return True
+
+
+def _plain(value: Any) -> Any:
+    """Return a copy with everything that has no Lua form as text; details may hold any JSON-able value."""
+    if isinstance(value, dict):
+        return {str(key): _plain(member) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(member) for member in value]
+    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)

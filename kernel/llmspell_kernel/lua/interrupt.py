@@ -1,0 +1,133 @@
+"""One run of a script and how it is stopped: the reason, the hook, the signal, and SIGINT for what can only block.
+
+A run is stopped by `Run.stop`, from any thread: it notes the reason (the first one wins), makes every active Lua
+state raise at its next instruction, sets the run's `CancelSignal` for the tool that may be running, and, where that
+tool cannot look at the signal, breaks it with SIGINT on the main thread. The hook stays armed until the run has
+unwound; the watch thread repeats it. Whether an error is an interrupt is decided by the reason, never by a text.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from llmspell_tools.definition import CancelSignal
+from llmspell_tools.errors import Cancelled, LimitExceeded, ToolTimeout
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    from llmspell_tools.definition import ToolContext
+    from llmspell_tools.errors import LlmspellError
+
+    class Hook(Protocol):
+        """Makes Lua states raise; `native.NativeHook`, or the fallback that Lua asks."""
+
+        def arm(self, states: list[int]) -> None:
+            """Raise at the next instruction of each state."""
+            ...
+
+        def disarm(self, states: list[int]) -> None:
+            """Stop raising."""
+            ...
+
+
+#: Seconds that a tool may take to notice its signal before it is broken by SIGINT.
+GRACE_S = 0.25
+
+
+class PolledHook:
+    """Stands where the native hook is missing: a count hook in Lua asks `Run.reason` every few thousand instructions."""
+
+    __slots__ = ()
+
+    def arm(self, states: list[int]) -> None:
+        """Do nothing: Lua asks."""
+
+    def disarm(self, states: list[int]) -> None:
+        """Do nothing: Lua asks."""
+
+
+class Run:
+    """What is running now; made for each `execute`, so that a late interrupt cannot reach the next one.
+
+    Args:
+        hook: Makes the states raise.
+        states: Addresses of the active Lua states, outermost first; Lua's tracked coroutines push and pop them.
+        context: The tools' context, with this run's own signal and deadline.
+        memory_limit_bytes: Stop when Lua holds more; None for never.
+        break_main: Sends SIGINT to the main thread; None where the run is on another thread.
+    """
+
+    __slots__ = (
+        "_break_main",
+        "_hook",
+        "_states",
+        "blocking",
+        "context",
+        "exit_code",
+        "in_tool",
+        "memory_limit_bytes",
+        "reason",
+        "stopped_at",
+    )
+
+    def __init__(
+        self,
+        hook: Hook,
+        states: list[int],
+        context: ToolContext,
+        memory_limit_bytes: int | None,
+        break_main: Callable[[], None] | None,
+    ) -> None:
+        self._hook = hook
+        self._states = states
+        self._break_main = break_main
+        self.context = context
+        self.memory_limit_bytes = memory_limit_bytes
+        #: None, "interrupt", "timeout", "memory", "exit" or "output".
+        self.reason: str | None = None
+        self.stopped_at = 0.0
+        self.exit_code: int | None = None
+        #: Whether the owner thread is inside a tool now.
+        self.in_tool = False
+        #: Whether it is inside something that only SIGINT can break.
+        self.blocking = False
+
+    @property
+    def may_raise(self) -> bool:
+        """Whether SIGINT's handler may raise `KeyboardInterrupt` where the owner thread is now."""
+        if self.reason is None:
+            return False
+        return self.blocking or (self.in_tool and monotonic() - self.stopped_at >= GRACE_S)
+
+    def stop(self, reason: str) -> None:
+        """Stop the run; any thread, any number of times, the first reason stays."""
+        if self.reason is None:
+            self.stopped_at = monotonic()
+            self.reason = reason
+        self._hook.arm(self._states)
+        if reason != "exit":
+            signal: CancelSignal = self.context.signal
+            if not signal.cancelled:
+                signal.set()
+            if self.blocking:
+                self.press()
+
+    def press(self) -> None:
+        """Repeat what `stop` did, and break a tool that has not noticed; the watch thread calls it."""
+        self._hook.arm(self._states)
+        if self._break_main is not None and self.may_raise:
+            self._break_main()
+
+    def error(self, memory_limit: int | None) -> LlmspellError:
+        """Return the error that the stopped run ends with."""
+        if self.reason == "timeout":
+            return ToolTimeout("the script ran into its deadline; give it more time with a larger timeout")
+        if self.reason == "memory":
+            return LimitExceeded(
+                f"the script used more memory than [lua] max_memory_bytes = {memory_limit}",
+                details={"limit": memory_limit, "key": "[lua] max_memory_bytes"},
+            )
+        return Cancelled("the script was interrupted")

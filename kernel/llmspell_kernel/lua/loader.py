@@ -1,0 +1,140 @@
+"""The one loader of script text: every chunk of a script, cell, `require` or `load` passes `Loader.prepare`.
+
+Chunk names: `@path` for files, `=In[3]` for cells; Lua shows what follows the first character. A `#!` line is blanked,
+not removed, so that line numbers stay true. The debugger's seam is `EngineSettings.instrument`.
+"""
+
+from __future__ import annotations
+
+from llmspell_kernel.lua.convert import human_text, to_lua_text
+from llmspell_tools.errors import LimitExceeded, ScriptSyntaxError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmspell_kernel.lua.runtime import LuaFunction
+    from llmspell_kernel.lua.settings import EngineSettings
+
+_MAX_SOURCES = 300
+#: Before a cell that may be an expression. Below a variable that is to be closed a call is no tail call, so the cell
+#: keeps its place in tracebacks.
+_EXPRESSION = "local __llmspell <close> = nil return "
+
+
+class Loader:
+    """Prepares and compiles chunks.
+
+    Args:
+        settings: The size limit and the debugger's hook.
+        compile_text: Lua's ``(text, chunk name) -> function | nil, message``, in the scripts' environment.
+    """
+
+    __slots__ = ("_compile", "_settings", "sources")
+
+    def __init__(self, settings: EngineSettings, compile_text: Callable[[str, str], object]) -> None:
+        self._settings = settings
+        self._compile = compile_text
+        #: Text of the newest chunks by chunk name, in latin-1, to show the line of an error.
+        self.sources: dict[str, str] = {}
+
+    def prepare(self, text: str | bytes, chunk_name: str) -> str:
+        """Return what Lua compiles, in latin-1.
+
+        Raises:
+            LimitExceeded: The text is longer than `[lua] max_source_bytes`.
+        """
+        source = text.decode("latin-1") if isinstance(text, bytes) else to_lua_text(text)
+        limit = self._settings.max_source_bytes
+        if len(source) > limit:
+            raise LimitExceeded(
+                f"the script has {len(source)} bytes; the limit is [lua] max_source_bytes = {limit}",
+                details={"limit": limit, "key": "[lua] max_source_bytes"},
+            )
+        source = source.removeprefix("\u00ef\u00bb\u00bf")  # a byte order mark, as latin-1
+        if source.startswith("#"):
+            end = source.find("\n")
+            source = "" if end < 0 else source[end:]
+        if self._settings.instrument is not None:
+            source = self._settings.instrument(source, chunk_name)
+        return source
+
+    def load(self, text: str | bytes, chunk_name: str, mode: str) -> LuaFunction:
+        """Compile a script, or a cell: as an expression if it is one.
+
+        Raises:
+            ScriptSyntaxError: It does not compile; ``details`` has chunk, line and source.
+            LimitExceeded: It is too long.
+        """
+        source = self.prepare(text, chunk_name)
+        self._remember(chunk_name, source)
+        if mode == "cell":
+            function, _ = self._try(_EXPRESSION + source, chunk_name)
+            if function is not None:
+                return function
+        function, message = self._try(source, chunk_name)
+        if function is None:
+            raise self.syntax_error(message, chunk_name)
+        return function
+
+    def is_complete(self, text: str) -> tuple[str, str]:
+        """Return Jupyter's status of a cell and the indent of its next line.
+
+        Source: Jupyter messaging 5.4, "Code completeness".
+        """
+        try:
+            source = self.prepare(text, "=cell")
+        except LimitExceeded:
+            return "invalid", ""
+        for attempt in (_EXPRESSION + source, source):
+            function, message = self._try(attempt, "=cell")
+            if function is not None:
+                return "complete", ""
+        if message.endswith("<eof>") and "unfinished string" not in message:
+            return "incomplete", _next_indent(text)
+        return "invalid", ""
+
+    def source_line(self, chunk_name: str, line: int) -> str | None:
+        """Return a line (1-based) of a chunk that was loaded lately."""
+        lines = self.sources.get(chunk_name, "").split("\n")
+        return human_text(lines[line - 1]).strip() if 0 < line <= len(lines) else None
+
+    def syntax_error(self, message: str, chunk_name: str) -> ScriptSyntaxError:
+        """Return the error for what Lua's compiler said."""
+        line = line_of(message)
+        details: dict[str, object] = {"chunk": chunk_name[1:], "line": line, "traceback": []}
+        if line is not None:
+            details["source"] = self.source_line(chunk_name, line)
+        return ScriptSyntaxError(human_text(message), details=details)  # type: ignore[arg-type]
+
+    def _try(self, source: str, chunk_name: str) -> tuple[LuaFunction | None, str]:
+        outcome = self._compile(source, to_lua_text(chunk_name))
+        if isinstance(outcome, tuple):
+            return None, str(outcome[1])
+        return outcome, ""  # type: ignore[return-value]
+
+    def _remember(self, chunk_name: str, source: str) -> None:
+        self.sources.pop(chunk_name, None)
+        self.sources[chunk_name] = source
+        while len(self.sources) > _MAX_SOURCES:
+            del self.sources[next(iter(self.sources))]
+
+
+def line_of(message: str) -> int | None:
+    """Return the line in ``chunk:line: message``, or None."""
+    parts = message.split(":", 20)
+    for part in parts[1:]:
+        if part.isdecimal():
+            return int(part)
+    return None
+
+
+def _next_indent(text: str) -> str:
+    lines = [line for line in text.split("\n") if line.strip()]
+    if not lines:
+        return ""
+    last = lines[-1]
+    indent = last[: len(last) - len(last.lstrip())]
+    words = last.split("--", 1)[0].split()
+    opens = bool(words) and (words[-1] in {"then", "do", "else", "repeat", "{", "("} or words[-1][-1] in "{(")
+    return indent + "  " if opens or "function" in words else indent

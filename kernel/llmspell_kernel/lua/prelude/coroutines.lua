@@ -1,0 +1,96 @@
+-- Tracked coroutines: Python holds the addresses of the Lua states that are active, so that an interrupt reaches the
+-- innermost as well (Lua's hooks belong to one state). push and pop are a list's own methods; an entry leaves the list
+-- before its coroutine can be collected.
+--
+-- A coroutine that an interrupt has killed keeps its hooks off, so closing it would run its __close out of reach:
+-- it is never closed. `wrap` stands on the tracked `resume`, since C's own closes the coroutine of a failed call.
+local native, host = ...
+local push, pop = host.push, host.pop
+local create, resume, close, status = coroutine.create, coroutine.resume, coroutine.close, coroutine.status
+local format, tonumber, type, error, setmetatable = string.format, tonumber, type, error, setmetatable
+local settle, where = native.settle, native.where
+
+local active, depth = {}, 0 -- the coroutines in use, outermost first
+local address = setmetatable({}, { __mode = "k" })
+local killed = setmetatable({}, { __mode = "k" })
+
+local function enter(co)
+  local state = address[co]
+  if not state then
+    state = tonumber(format("%p", co))
+    address[co] = state
+  end
+  depth = depth + 1
+  active[depth] = co
+  push(state)
+end
+
+local function leave(ok, ...)
+  pop()
+  active[depth] = nil
+  depth = depth - 1
+  return ok, ...
+end
+
+local function leave_settled(co, ok, ...)
+  if not ok then return leave(ok, settle((...), co)) end
+  return leave(ok, ...)
+end
+
+local result = {}
+for name, member in next, coroutine do result[name] = member end
+
+local function expect_thread(value, name)
+  if type(value) ~= "thread" then
+    native.raise("bad argument #1 to '" .. name .. "' (coroutine expected)")
+  end
+end
+
+function result.resume(co, ...)
+  expect_thread(co, "resume")
+  enter(co)
+  return leave_settled(co, resume(co, ...))
+end
+
+function result.close(co)
+  expect_thread(co, "close")
+  if killed[co] then return false, "the coroutine was interrupted" end
+  local state = status(co)
+  if state ~= "suspended" and state ~= "dead" then
+    native.raise("cannot close a " .. state .. " coroutine")
+  end
+  enter(co)
+  return leave_settled(co, close(co))
+end
+
+-- The fallback hook belongs to one coroutine each, like every hook.
+function result.create(f)
+  local co = create(f)
+  if native.arm_coroutine then native.arm_coroutine(co) end
+  return co
+end
+
+local function unwrap(co, ok, ...)
+  if ok then return ... end
+  local message = (...)
+  if status(co) == "dead" and not killed[co] then result.close(co) end
+  if type(message) == "string" then message = where() .. message end
+  return error(message, 0)
+end
+
+function result.wrap(f)
+  local co = result.create(f)
+  return function(...) return unwrap(co, result.resume(co, ...)) end
+end
+
+-- After a run that was stopped: what is still in the list did not leave it by itself.
+local function abandon()
+  for index = depth, 1, -1 do
+    if status(active[index]) == "dead" then killed[active[index]] = true end
+    active[index] = nil
+  end
+  depth = 0
+end
+
+native.env.coroutine = result
+return abandon

@@ -1,0 +1,96 @@
+-- Runs one chunk for Python: the outermost protected call, which keeps the error's text, its traceback (Lua frames of
+-- scripts only) and the line. When the run is interrupted the hook raises in `run` itself; Python then reads the
+-- traceback with `take_trace`.
+--
+-- host: finish(mode, ...) takes the encoded results
+local native, host = ...
+local getinfo, xpcall, type, tostring, pcall = debug.getinfo, xpcall, type, tostring, pcall
+local getmetatable, format, select = getmetatable, string.format, select
+local settle, encode, pretty = native.settle, native.encode, nil
+local pack, concat = table.pack, table.concat
+
+local MAX_FRAMES = 50
+local trace
+
+local function describe(frame)
+  if frame.what == "main" then return "in main chunk" end
+  if frame.name and frame.namewhat ~= "" then
+    local kind = frame.namewhat
+    if kind == "global" or kind == "method" or kind == "field" then kind = "function" end
+    return format("in %s '%s'", kind == "local" and "local" or kind == "upvalue" and "upvalue" or kind, frame.name)
+  end
+  return format("in function <%s:%d>", frame.short_src, frame.linedefined)
+end
+
+-- Lines such as "weather.lua:12: in function 'total'", innermost first, and the chunk and line of the first.
+local function frames_from(level, co)
+  local lines, chunk, line = {}, nil, nil
+  while #lines < MAX_FRAMES do
+    local frame
+    if co then frame = getinfo(co, level, "Slnt") else frame = getinfo(level, "Slnt") end
+    if not frame then break end
+    if frame.currentline > 0 and frame.source ~= "=[llmspell]" then
+      chunk, line = chunk or frame.source, line or frame.currentline
+      lines[#lines + 1] = format("%s:%d: %s", frame.short_src, frame.currentline, describe(frame))
+    end
+    level = level + 1
+  end
+  return lines, chunk, line
+end
+
+local function message_of(value)
+  if type(value) == "string" then return value end
+  if type(value) == "number" then return tostring(value) end
+  local metatable = getmetatable(value)
+  if type(metatable) == "table" and metatable.__tostring then
+    local ok, text = pcall(tostring, value)
+    if ok and type(text) == "string" then return text end
+  end
+  if type(value) == "table" and native.pretty then
+    local ok, text = pcall(native.pretty, value)
+    if ok then return "error object: " .. text end
+  end
+  return format("(error object is a %s value)", type(value))
+end
+
+native.message_of = message_of
+
+local function handler(value)
+  local lines, chunk, line = frames_from(2)
+  trace = { concat(lines, "\n"), chunk, line }
+  return settle(value)
+end
+
+local finishers = {}
+
+function finishers.script(...) return host.finish(encode.results(...)) end
+
+function finishers.cell(...)
+  local values = pack(...)
+  if values.n == 0 then return true, nil end
+  local texts = {}
+  for index = 1, values.n do texts[index] = native.pretty(values[index]) end
+  return true, concat(texts, "\n")
+end
+
+local function conclude(ok, ...)
+  if ok then return ... end
+  local value = (...)
+  local found = trace or { "" }
+  return false, message_of(value), found[1], found[2], found[3]
+end
+
+local function run(chunk, mode, ...)
+  trace = nil
+  native.begin_output()
+  local finish = finishers[mode]
+  return conclude(xpcall(function(...) return finish(chunk(...)) end, handler, ...))
+end
+
+local function take_trace()
+  local found = trace or { "" }
+  trace = nil
+  return found[1], found[2], found[3]
+end
+
+return run, take_trace, function() return collectgarbage("collect") end

@@ -1,0 +1,203 @@
+-- The global Tool. Parameters that are flat cross as they are, others as a stream; results are built here.
+--
+-- host: call(name, key, value, ...), call_stream(name, stream...) -> true, result, metadata, media, answer... |
+--   false, kind, message; lazy(result, key); describe(name); list(category, words); categories(); get_info(name);
+--   last_error(); register(stream...); bind(dispatch), unbind() around calls inside coroutines.
+-- Returns the global, and dispatch(name, params): how Python calls the tools written in Lua.
+local native, host = ...
+local call, call_stream, lazy = host.call, host.call_stream, host.lazy
+local bind, unbind = host.bind, host.unbind
+local check, raise, encode, settle = native.check, native.raise, native.encode, native.settle
+local next, type, unpack, rawset, select = next, type, table.unpack, rawset, select
+local setmetatable, getmetatable = setmetatable, debug.getmetatable
+local xpcall, error = xpcall, error
+local SCALAR = { string = true, number = true, boolean = true }
+
+-- Results -------------------------------------------------------------------------------------------------------------
+
+local LAZY = { text = true, _raw_text = true, data = true }
+
+local function read_lazily(fields, key)
+  if not LAZY[key] then return nil end
+  local value = check(lazy(getmetatable(fields).result, key))
+  rawset(fields, key, value)
+  return value
+end
+
+-- One object of `_flatten` in globals/tool.py from `place` on: the table, and where it ends.
+local function assemble(flat, place)
+  local members, last = {}, place + 2 * flat[place]
+  for index = place + 1, last, 2 do members[flat[index]] = flat[index + 1] end
+  place = last + 2
+  for _ = 1, flat[last + 1] do
+    local name = flat[place]
+    members[name], place = assemble(flat, place + 1)
+  end
+  return members, place
+end
+
+local function build(result, metadata, media, count, ...)
+  local fields
+  if count then
+    fields = assemble({ count, ... }, 1)
+  else
+    fields = ...
+  end
+  fields.metadata = metadata or {}
+  fields.media = media
+  return setmetatable(fields, { __index = read_lazily, __metatable = false, result = result })
+end
+
+-- Calls ---------------------------------------------------------------------------------------------------------------
+
+local function finish(name, prefix, ok, ...)
+  if ok then return build(...) end
+  local kind, message = ...
+  if kind == "not found" and prefix == nil then return raise("Tool '" .. name .. "' not found") end
+  return raise((prefix or "Tool execution failed: ") .. message)
+end
+
+local registered, is_main = false, coroutine.running
+local function unbound(...)
+  unbind()
+  return ...
+end
+
+-- A tool written in Lua may be called, at any depth: then Python needs the dispatcher as this coroutine has it.
+local dispatch
+local function send(send_as, name, ...)
+  if registered then
+    local _, main = is_main()
+    if not main then
+      bind(dispatch)
+      return unbound(send_as(name, ...))
+    end
+  end
+  return send_as(name, ...)
+end
+
+local function sent_stream(name, ok, ...)
+  if ok then return send(call_stream, name, ...) end
+  return false, "failed", "Validation error: " .. (...)
+end
+
+local buffer = {}
+
+local function start(name, params)
+  local size = 0
+  for key, value in next, params do
+    if not SCALAR[type(value)] or type(key) ~= "string" or value ~= value or size >= 40 then
+      return sent_stream(name, encode.value(params))
+    end
+    buffer[size + 1], buffer[size + 2], size = key, value, size + 2
+  end
+  if registered then return send(call, name, unpack(buffer, 1, size)) end
+  return call(name, unpack(buffer, 1, size))
+end
+
+local function params_of(params)
+  if params == nil then return {} end
+  if type(params) ~= "table" then
+    raise("Validation error: parameters must be a table, got " .. type(params))
+  end
+  return params
+end
+
+local function expect_name(name, form)
+  if type(name) ~= "string" then raise("Tool." .. form .. ": a tool's name was expected, got " .. type(name)) end
+end
+
+-- Handles -------------------------------------------------------------------------------------------------------------
+
+local handles = {}
+
+local function make_handle(asked, name, description, version, category, schema)
+  if name == nil then return nil end
+  local known = handles[name]
+  if known then
+    handles[asked] = known
+    return known
+  end
+  local prefix = "Tool '" .. name .. "' execution failed: "
+  local handle = { name = name, description = description, version = version, category = category, schema = schema }
+  function handle.execute(self, params)
+    if self ~= handle and (type(self) ~= "table" or self.name ~= name) then
+      raise("call execute with a colon: tool:execute({...})")
+    end
+    if type(params) ~= "table" then params = params_of(params) end
+    return finish(name, prefix, start(name, params))
+  end
+  function handle.getSchema() return schema end
+  handles[name] = handle
+  handles[asked] = handle
+  return handle
+end
+
+local function get(name)
+  local handle = handles[name]
+  if handle then return handle end
+  if type(name) ~= "string" then return nil end
+  return make_handle(name, check(host.describe(name)))
+end
+
+-- Tools written in Lua -------------------------------------------------------------------------------------------------
+
+local implementations = {}
+
+local function returned(ok, value, problem)
+  if not ok then
+    if type(value) == "string" then return false, value end
+    return false, native.message_of(value)
+  end
+  if value == nil and problem ~= nil then return false, tostring(problem) end
+  return encode.value(value)
+end
+
+function dispatch(name, params) return returned(xpcall(implementations[name], settle, params)) end
+
+local function register(definition)
+  if type(definition) ~= "table" then raise("Tool.register: a table was expected, got " .. type(definition)) end
+  local execute = definition.execute
+  if type(execute) ~= "function" then raise("Tool.register needs a function 'execute'") end
+  local plain = {}
+  for key, value in next, definition do
+    if key ~= "execute" then plain[key] = value end
+  end
+  local function added(ok, ...)
+    if not ok then return raise("Tool.register: " .. (...)) end
+    check(host.register(...))
+  end
+  added(encode.value(plain))
+  implementations[definition.name] = execute
+  registered = true
+end
+
+-- The global -----------------------------------------------------------------------------------------------------------
+
+local Tool = {
+  get = get,
+  execute = function(name, params)
+    expect_name(name, "execute")
+    return finish(name, nil, start(name, params_of(params)))
+  end,
+  invoke = function(name, params)
+    expect_name(name, "invoke")
+    return finish(name, nil, start(name, params_of(params)))
+  end,
+  exists = function(name) return get(name) ~= nil end,
+  list = function() return check(host.list(nil, nil)) end,
+  discover = function(filter)
+    filter = filter or {}
+    return check(host.list(filter.category, filter.tag))
+  end,
+  categories = function() return check(host.categories()) end,
+  get_info = function(name) return check(host.get_info(name)) end,
+  get_schema = function(name)
+    local handle = get(name)
+    return handle and handle.schema
+  end,
+  last_error = function() return check(host.last_error()) end,
+  register = register,
+}
+
+return setmetatable(Tool, { __index = function(_, name) return get(name) end, __metatable = false }), dispatch
