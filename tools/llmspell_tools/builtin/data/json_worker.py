@@ -1,0 +1,159 @@
+"""The part of json-processor that runs in an isolated child: jq programs, schema checks, and all parsing of input.
+
+Called by `isolated_worker.py` with the text as bytes, so that neither a hostile program nor a huge text holds the
+parent's interpreter lock. jq is the real one (the `jq` wheel binds libjq), with its own number type: integers beyond
+2^53 lose digits, as they do in jq. Results come back as JSON text, one answer as it is, several as an array or as
+lines.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from llmspell_tools.errors import InvalidParameters, LimitExceeded, ToolExecutionError
+from llmspell_tools.jsontext import dumps, loads
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from llmspell_tools.types import JsonObject, JsonValue
+
+_programs: dict[str, Any] = {}
+_REMEMBERED = 64
+#: Pure Python frames cost no C stack; deep values and schemas may have many.
+_RECURSION_LIMIT = 50_000
+
+
+def run(args: Any, data: bytes) -> tuple[JsonValue, bytes]:
+    """Serve one call: ``args["do"]`` is query, lines or validate; see those functions."""
+    try:
+        do = {"query": query, "lines": lines, "validate": validate}[args["do"]]
+        return do(args, data)
+    except RecursionError:
+        raise LimitExceeded("a JSON value is nested too deeply") from None
+
+
+def query(args: Any, data: bytes) -> tuple[JsonObject, bytes]:
+    """Run the jq program ``args["program"]`` on one JSON text.
+
+    Returns:
+        ``{count}`` and the JSON of the answer: the value if there is one, an array of them if not.
+    """
+    text = _decode(data)
+    _parse(text, 0)
+    results = _Results(args["max_output_bytes"])
+    _collect(_compiled(args["program"]), text, results, 0)
+    parts = results.parts
+    answer = parts[0] if len(parts) == 1 else "[" + ",".join(parts) + "]"
+    return {"count": len(parts)}, answer.encode("utf-8", "surrogatepass")
+
+
+def lines(args: Any, data: bytes) -> tuple[JsonObject, bytes]:
+    """Run the program on each line of JSON text; empty lines are skipped.
+
+    Returns:
+        ``{count, lines}`` and the results, one to a line; ``args["line"]`` is the number of the first input line.
+    """
+    program = _compiled(args["program"])
+    results = _Results(args["max_output_bytes"])
+    number = args["line"] - 1
+    for number, line in enumerate(_decode(data).split("\n"), args["line"]):
+        if line.strip():
+            _parse(line, number)
+            _collect(program, line, results, number)
+    text = "".join(part + "\n" for part in results.parts)
+    return {"count": len(results.parts), "lines": number}, text.encode("utf-8", "surrogatepass")
+
+
+def validate(args: Any, data: bytes) -> tuple[JsonObject, bytes]:
+    """Check one JSON text against ``args["schema"]``; return ``{is_valid, errors, errors_truncated?}``."""
+    from llmspell_tools.builtin.data.json_schema import Validator
+
+    sys.setrecursionlimit(_RECURSION_LIMIT)
+    errors = Validator(args["schema"]).errors(_parse(_decode(data), 0), args["max_errors"] + 1)
+    shown: list[JsonValue] = [{**error} for error in errors[: args["max_errors"]]]
+    result: JsonObject = {"is_valid": not errors, "errors": shown}
+    if len(errors) > args["max_errors"]:
+        result["errors_truncated"] = True
+    return result, b""
+
+
+class _Results:
+    """The answers so far, as JSON text, under the output limit."""
+
+    __slots__ = ("_left", "parts")
+
+    def __init__(self, max_bytes: int) -> None:
+        self.parts: list[str] = []
+        self._left = max_bytes
+
+    def add(self, value: JsonValue) -> None:
+        text = dumps(value)
+        self._left -= len(text) + 1
+        if self._left < 0:
+            key = "[tools.json_processor] max_output_bytes"
+            raise LimitExceeded(f"jq program made too much output ({key})", details={"key": key})
+        self.parts.append(text)
+
+
+def _decode(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidParameters(
+            f"input is not UTF-8: byte {error.start} is 0x{data[error.start]:02x}",
+            field="input",
+            details={"position": error.start},
+        ) from None
+
+
+def _parse(text: str, line: int) -> JsonValue:
+    """Parse strictly (jq itself takes NaN and several values); `line` is 0 or the number in a stream."""
+    try:
+        return loads(text)
+    except InvalidParameters as error:
+        where = f" in line {line}" if line else ""
+        details = {**error.details, **({"line": line} if line else {})}
+        raise InvalidParameters(f"input{where}: {error.message}", field="input", details=details) from None
+
+
+def _compiled(program: str) -> Any:
+    compiled = _programs.get(program)
+    if compiled is None:
+        import jq
+
+        try:
+            compiled = jq.compile(program)
+        except ValueError as error:
+            raise _syntax_error(str(error)) from None
+        if len(_programs) >= _REMEMBERED:
+            _programs.clear()
+        _programs[program] = compiled
+    return compiled
+
+
+def _syntax_error(message: str) -> InvalidParameters:
+    """From `jq: error: WHAT at <top-level>, line 1, column 4:` and lines that show the place."""
+    first = message.removeprefix("jq: error: ").split("\n")[0].rstrip(":")
+    what, _, place = first.partition(" at <")
+    details: JsonObject = {"jq": message}
+    for name, value in (part.strip().split(" ", 1) for part in place.split(",")[1:] if " " in part.strip()):
+        if value.isdigit():
+            details[name] = int(value)
+    where = f" (line {details['line']} column {details['column']})" if "column" in details else ""
+    return InvalidParameters(f"jq program: {what}{where}", field="query", details=details)
+
+
+def _collect(program: Any, text: str, results: _Results, line: int) -> None:
+    try:
+        for value in program.input_text(text):
+            results.add(value)
+    except ValueError as error:
+        where = f" in line {line}" if line else ""
+        message = str(error)
+        if message.startswith("parse error: "):
+            raise InvalidParameters(f"input{where}: {message[13:]}", field="input") from None
+        raise ToolExecutionError(
+            f"jq program failed{where}: {message}", details={"line": line} if line else None
+        ) from None
