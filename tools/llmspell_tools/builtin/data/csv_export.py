@@ -48,12 +48,12 @@ def write_json(source: CsvSource, output: Output, *, keep: bool) -> list[JsonVal
     separator = "[\n"
     for batch in source.batches(stop_at_problems(source)):
         columns = list(zip(*batch, strict=True))
-        values = [column_values(column) for column in columns]
-        texts = [_column_texts(column, each) for column, each in zip(columns, values, strict=True)]
+        texts = map(column_texts, columns)
         output.write(separator + ",\n".join(map(template.__mod__, zip(*texts, strict=True))))
         output.rows += len(batch)
         separator = ",\n"
         if keep:
+            values = map(column_values, columns)
             kept.extend([dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)])
     output.write("\n]" if output.rows else "[]")
     return kept
@@ -63,7 +63,7 @@ def write_json_lines(source: CsvSource, output: Output) -> None:
     """Write one compact JSON object a line."""
     template = "{" + ",".join(f"{_safe(name)}:%s" for name in source.names) + "}\n"
     for batch in source.batches(stop_at_problems(source)):
-        texts = [_column_texts(column, column_values(column)) for column in zip(*batch, strict=True)]
+        texts = map(column_texts, zip(*batch, strict=True))
         output.write("".join(map(template.__mod__, zip(*texts, strict=True))))
         output.rows += len(batch)
 
@@ -93,22 +93,20 @@ def column_values(column: Sequence[str]) -> Sequence[JsonValue]:
     """Return a column's fields as JSON values."""
     found = numbers_in(column)
     if found is not None:
-        return list(map(int, column)) if found[1] else _floats(found[0], column)
+        if found.are_whole:
+            return list(map(int, column))
+        if found.are_broken:
+            return found.values
     table = {text: typed(text) for text in set(column)}
     return [table[text] for text in column]
 
 
-def _floats(numbers: list[float], column: Sequence[str]) -> list[JsonValue]:
-    if all("." in text or "e" in text or "E" in text for text in column):
-        return [*numbers]
-    return [typed(text) for text in column]  # whole numbers stay whole
-
-
-def _column_texts(column: Sequence[str], values: Sequence[JsonValue]) -> list[str]:
-    kinds = set(map(type, values))
-    if kinds <= {int} or kinds <= {float}:
-        return list(map(repr, values))
-    table = {text: scalar(value) for text, value in zip(column, values, strict=True)}
+def column_texts(column: Sequence[str]) -> Sequence[str]:
+    """Return a column's fields as JSON texts; numbers stay as they are written if that is JSON's spelling."""
+    found = numbers_in(column)
+    if found is not None and found.are_json:
+        return column
+    table = {text: scalar(typed(text)) for text in set(column)}
     return [table[text] for text in column]
 
 

@@ -82,7 +82,9 @@ def _test(compare: Callable[[Any, Any], bool], value: str) -> Callable[[Sequence
 
     def test(fields: Sequence[str]) -> list[bool]:
         found = numbers_in(fields)
-        return [one(field) for field in fields] if found is None else [compare(number, wanted) for number in found[0]]
+        return (
+            [one(field) for field in fields] if found is None else [compare(number, wanted) for number in found.values]
+        )
 
     return test
 

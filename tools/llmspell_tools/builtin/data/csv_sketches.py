@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+#: The lowest bits of a CRC are the most regular ones for numbered names.
+_HASH_SHIFT = 8
+
+
 class Distinct:
     """How many different texts there are: exact up to `limit` texts and `max_chars` characters of them.
 
@@ -30,9 +34,8 @@ class Distinct:
         self._chars = 0
         self._level = 0
 
-    def add(self, values: Sequence[str]) -> set[str]:
-        """Take a batch; return those of its texts that were never seen before, as far as that is known."""
-        batch = set(values)
+    def add(self, batch: set[str]) -> set[str]:
+        """Take the different texts of a batch; return those that were never seen before, as far as that is known."""
         if self._level == 0:
             fresh = batch - self._seen
             self._seen |= fresh
@@ -47,13 +50,13 @@ class Distinct:
         return fresh
 
     def _sampled(self, values: set[str]) -> set[str]:
-        mask = (1 << self._level) - 1
-        # The multiplication (Knuth's 2654435761) spreads what CRC leaves regular in numbered names.
-        return {
-            value
-            for value in values
-            if not ((crc32(value.encode("utf-8", "surrogatepass")) * 2654435761 & 0xFFFFFFFF) >> 7) & mask
-        }
+        mask = ((1 << self._level) - 1) << _HASH_SHIFT
+        texts = list(values)
+        try:
+            hashes = map(crc32, list(map(str.encode, texts)))
+        except UnicodeEncodeError:
+            hashes = map(crc32, [text.encode("utf-8", "surrogatepass") for text in texts])
+        return {text for text, number in zip(texts, hashes, strict=True) if not number & mask}
 
     @property
     def count(self) -> int:

@@ -5,9 +5,9 @@ looks at a single value in Python. Memory is bounded by `csv_sketches`: a column
 1,000,000 numbers at most, fewer where there are many columns.
 
 What the figures mean: blank fields are null and count nowhere else. `data_type` is the one type of all values
-(integers and floats together are float, dates and datetimes datetime), else mixed. mean, median and std_dev
-(of the population) are of the values that are numbers. min_value and max_value are the smallest and largest number of a
-numeric column, else the first and last text in code point order, as the texts that stand in the file.
+(integers and floats together are float, dates and datetimes datetime), else mixed. mean, median, std_dev (of the
+population), min_value and max_value are of the values that are numbers; of a column without numbers, min_value and
+max_value are the first and last text in code point order. Both stand there as they stand in the file.
 """
 
 from __future__ import annotations
@@ -106,40 +106,40 @@ class Column:
 
     def add(self, values: Sequence[str]) -> None:
         """Take a batch of fields."""
+        different = set(values)
         found = numbers_in(values)
         if found is None:
-            present = [value for value in values if value and not value.isspace()]
-            self.nulls += len(values) - len(present)
-            if not present:
-                return
-            if len(present) < len(values):
-                found = numbers_in(present)
-            values = present
+            blank = {text for text in different if not text or text.isspace()}
+            if blank:
+                present = [text for text in values if text not in blank]
+                self.nulls += len(values) - len(present)
+                if not present:
+                    return
+                different -= blank
+                values = present
+                found = numbers_in(values)
         if len(self._samples) < _SAMPLES:
             self._samples.extend(map(_shown, values[: _SAMPLES - len(self._samples)]))
-        fresh = self._distinct.add(values)
-        if fresh:
-            self._add_texts(fresh)
+        fresh = self._distinct.add(different)
         if found is None:
             self._add_mixed(values, fresh)
         else:
-            self._kinds.add("integer" if found[1] else "float")
-            self._add_numbers(found[0], values)
-
-    def _add_texts(self, texts: set[str]) -> None:
-        first, last = min(texts), max(texts)
-        self._first = first if self._first is None else min(first, self._first)
-        self._last = last if self._last is None else max(last, self._last)
+            self._kinds.add("integer" if found.are_whole else "float")
+            self._add_numbers(found.values, values, found.low, found.high)
 
     def _add_mixed(self, values: Sequence[str], fresh: set[str]) -> None:
-        self._kinds.update(map(kind_of, fresh))
+        if fresh:
+            self._kinds.update(map(kind_of, fresh))
+            first, last = min(fresh), max(fresh)
+            self._first = first if self._first is None else min(first, self._first)
+            self._last = last if self._last is None else max(last, self._last)
         if "integer" in self._kinds or "float" in self._kinds:
-            pairs = [(number, text) for text in values if (number := number_of(text)) is not None]
+            pairs = [(float(number), text) for text in values if (number := number_of(text)) is not None]
             if pairs:
-                self._add_numbers([float(number) for number, _ in pairs], [text for _, text in pairs])
+                numbers = [number for number, _ in pairs]
+                self._add_numbers(numbers, [text for _, text in pairs], min(numbers), max(numbers))
 
-    def _add_numbers(self, numbers: list[float], texts: Sequence[str]) -> None:
-        low, high = min(numbers), max(numbers)
+    def _add_numbers(self, numbers: list[float], texts: Sequence[str], low: float, high: float) -> None:
         if low < self._lowest[0]:
             self._lowest = (low, texts[numbers.index(low)])
         if high > self._highest[0]:
@@ -164,7 +164,6 @@ class Column:
     def as_json(self) -> JsonObject:
         """Return the column's figures."""
         kind = self.data_type
-        numeric = kind in ("integer", "float")
         counted = bool(self._numbers)
         return {
             "name": self.name,
@@ -172,8 +171,8 @@ class Column:
             "null_count": self.nulls,
             "unique_count": self._distinct.count,
             "unique_count_is_approximate": not self._distinct.is_exact,
-            "min_value": _shown(self._lowest[1] if numeric else self._first),
-            "max_value": _shown(self._highest[1] if numeric else self._last),
+            "min_value": _shown(self._lowest[1] if counted else self._first),
+            "max_value": _shown(self._highest[1] if counted else self._last),
             "mean": _finite(self._mean) if counted else None,
             "median": self._median.value(),
             "median_is_approximate": not self._median.is_exact,

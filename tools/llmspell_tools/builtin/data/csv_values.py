@@ -17,32 +17,73 @@ if TYPE_CHECKING:
 
 _NUMBER_CHARS = "0123456789.+-eE"
 _MAX_WHOLE_DIGITS = 18
+_TOO_LARGE = 10.0**_MAX_WHOLE_DIGITS
 _INFINITY = float("inf")
 _BOOLEANS = frozenset(("true", "false", "yes", "no", "y", "n"))
-_LEADING_ZEROS = tuple(f",{sign}0{digit}" for sign in ("", "+", "-") for digit in "0123456789")
+_SIGNED_LEADING_ZEROS = tuple(f",{sign}0{digit}" for sign in "+-" for digit in "0123456789")
 
 
-def numbers_in(values: Sequence[str]) -> tuple[list[float], bool] | None:
-    """Return a batch's numbers and whether all are whole, or None if one of the texts is no plain number."""
-    joined = ",".join(values)
-    if not values or joined.strip(_NUMBER_CHARS + ",") or _has_leading_zero("," + joined):
+class Numbers:
+    """A batch of numbers.
+
+    Args:
+        values: In order.
+        low: The smallest.
+        high: The largest.
+        joined: The texts, as ``,text,,text,``.
+    """
+
+    __slots__ = ("_joined", "high", "low", "values")
+
+    def __init__(self, values: list[float], low: float, high: float, joined: str) -> None:
+        self.values = values
+        self.low = low
+        self.high = high
+        self._joined = joined
+
+    @property
+    def are_whole(self) -> bool:
+        """Every text is a whole number."""
+        return not ("." in self._joined or "e" in self._joined or "E" in self._joined)
+
+    @property
+    def are_broken(self) -> bool:
+        """Every text has a decimal point."""
+        return self._joined.count(".") == len(self.values)
+
+    @property
+    def are_json(self) -> bool:
+        """Every text is a number in JSON's own spelling."""
+        joined = self._joined
+        return not ("+" in joined or ",." in joined or "-." in joined or ".," in joined or ".e" in joined.lower())
+
+
+def numbers_in(values: Sequence[str]) -> Numbers | None:
+    """Return a batch's numbers, or None if one of the texts is no plain number."""
+    joined = f",{',,'.join(values)},"
+    if not values or joined.strip(_NUMBER_CHARS + ","):
         return None
     try:
         numbers = list(map(float, values))
     except ValueError:
         return None
-    if max(numbers) == _INFINITY or min(numbers) == -_INFINITY:
+    if _has_leading_zero(joined):
         return None
-    whole = not ("." in joined or "e" in joined or "E" in joined)
-    if whole and max(map(len, values)) > _MAX_WHOLE_DIGITS:
-        return None
-    return numbers, whole
+    found = Numbers(numbers, min(numbers), max(numbers), joined)
+    if found.low > -_TOO_LARGE and found.high < _TOO_LARGE:
+        return found
+    # Infinite, or whole numbers that would lose digits: let `number_of` decide about each.
+    return None
 
 
 def _has_leading_zero(joined: str) -> bool:
-    if not (",0" in joined or "+0" in joined or "-0" in joined):
+    """Tell whether one of ``,value,,value,`` starts with a zero that other digits follow."""
+    zeros = joined.count(",0")
+    if zeros and zeros != joined.count(",0.") + joined.count(",0,") + joined.count(",0e") + joined.count(",0E"):
+        return True
+    if "-0" not in joined and "+0" not in joined:
         return False
-    return any(zeros in joined for zeros in _LEADING_ZEROS)
+    return any(zeros in joined for zeros in _SIGNED_LEADING_ZEROS)
 
 
 def number_of(text: str) -> int | float | None:
