@@ -37,7 +37,8 @@ def may_run(policy, program, *args, **kw):
 
 @pytest.mark.parametrize(
     "line",
-    ["echo -n ; rm -rf x $(id) `id` && >out", "cat a.txt", "cat -n a.txt", "ls", "ls -la .", "pwd", "whoami", "date +%Y",
+    ["echo -n ; rm -rf x $(id) `id` && >out", "cat a.txt", "cat -n a.txt", "ls", "ls -la .", "pwd", "whoami",
+     "date +%Y",
      "date -u", "uname -a", "which -a ls", "test -f a.txt", "head -n 5 a.txt", "head -5 a.txt", "head -c10 a.txt",
      "tail -n +2 a.txt", "wc -l a.txt", "grep -n x a.txt", "grep -rin --include=*.txt x .", "grep -m 1 x a.txt",
      "find . -name *.txt -type f", "find . ( -name a -o -name b ) -print", "sort -n a.txt", "sort -k 2 -t , a.txt",
@@ -53,15 +54,20 @@ def test_standard_programs_run_with_harmless_arguments(root, line):
 @pytest.mark.parametrize(
     "line",
     ["find . -exec id ;", "find . -execdir id ;", "find . -ok id ;", "find . -delete", "find . -fprint x",
-     "find . -fprintf x y", "find . -fls x", "find -L .", "find / -name x", "find . -newer /etc/passwd", "find . -files0-from x",
-     "sort -o x a.txt", "sort -ox a.txt", "sort --output=x a.txt", "sort --out=x a.txt", "sort --compress-program=id a.txt",
+     "find . -fprintf x y", "find . -fls x", "find -L .", "find / -name x", "find . -newer /etc/passwd",
+     "find . -files0-from x",
+     "sort -o x a.txt", "sort -ox a.txt", "sort --output=x a.txt", "sort --out=x a.txt",
+     "sort --compress-program=id a.txt",
      "sort -T /x a.txt", "sort --files0-from=/etc/passwd", "sort -no x a.txt",
      "date -s 2020-01-01", "date --set=2020", "date 010100002020", "date -f /etc/passwd", "date -r /etc/passwd",
-     "uniq a.txt b.txt", "wc --files0-from=/etc/passwd", "grep -f /etc/passwd x", "grep -R x .", "grep -e x /etc/passwd",
+     "uniq a.txt b.txt", "wc --files0-from=/etc/passwd", "grep -f /etc/passwd x", "grep -R x .",
+     "grep -e x /etc/passwd",
      "grep -ie root /etc/passwd", "grep x /etc/passwd", "grep --file=/etc/passwd x", "grep -P -ne x /etc/passwd",
      "cat /etc/passwd", "cat ../out/secret", "cat link", "cat a.txt link", "cat -- link", "cat -n /etc/shadow",
-     "head -n 1 /etc/passwd", "head -n1 /etc/passwd", "tail -f a.txt", "tail --pid=1 a.txt", "ls ..", "ls -L link", "ls link",
-     "ls -H link", "test -f ../out/secret", "test -f link", "cat /proc/self/environ", "uname -x", "pwd x", "whoami --help",
+     "head -n 1 /etc/passwd", "head -n1 /etc/passwd", "tail -f a.txt", "tail --pid=1 a.txt", "ls ..",
+     "ls -L link", "ls link",
+     "ls -H link", "test -f ../out/secret", "test -f link", "cat /proc/self/environ", "uname -x", "pwd x",
+     "whoami --help",
      "head -n", "cat --help=x"],
 )  # fmt: skip
 def test_what_a_program_could_misuse_is_refused(root, line):
@@ -161,7 +167,8 @@ def test_harmless_variables_are_standard(name):
     assert may_read(Policy.default(), name)
 
 
-SECRETS = ["DB_PASSWORD", "SECRET_X", "OPENAI_API_KEY", "GITHUB_TOKEN", "AWS_REGION", "AZURE_X", "GCP_X", "SSH_AUTH_SOCK",
+SECRETS = ["DB_PASSWORD", "SECRET_X", "OPENAI_API_KEY", "GITHUB_TOKEN", "AWS_REGION", "AZURE_X", "GCP_X",
+           "SSH_AUTH_SOCK",
            "API_URL", "X_PRIVATE_Y", "MY_CREDENTIALS", "OAUTH_X", "Db_Password"]  # fmt: skip
 
 

@@ -94,7 +94,9 @@ def test_addresses_are_classified_by_the_registries(text, kind):
     ["127.0.0.1", "2130706433", "0x7f.1", "017700000001", "[::1]", "[::ffff:169.254.169.254]", "[64:ff9b::7f00:1]",
      "169.254.169.254", "metadata.google.internal", "METADATA.GOOGLE.INTERNAL", "metadata.google.internal.",
      "0.0.0.0", "0", "localhost", "localhost.", "LOCALHOST", "foo.localhost", "printer.local", "db.internal",
-     "10.0.0.1", "192.168.0.1", "[fe80::1%eth0]", "[fe80::1%25eth0]", "127.1", "ｌｏｃａｌｈｏｓｔ", "１２７.０.０.１", "127。0。0。1"],
+     "10.0.0.1", "192.168.0.1", "[fe80::1%eth0]", "[fe80::1%25eth0]", "127.1",
+     "\uff4c\uff4f\uff43\uff41\uff4c\uff48\uff4f\uff53\uff54", "\uff11\uff12\uff17.\uff10.\uff10.\uff11",
+     "127\u30020\u30020\u30021"],
 )  # fmt: skip
 def test_public_does_not_cover_private_hosts_in_any_spelling(host):
     assert not allowed(with_net("public"), host)

@@ -20,8 +20,6 @@ from __future__ import annotations
 
 import os
 
-from llmspell_tools.policy_rules import LEVELS as LEVELS
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -51,6 +49,8 @@ class Policy:
     _preset: tuple[str, str | None, tuple[str, ...] | None] | None
 
     def __init__(self, layers: Iterable[Layer]) -> None:
+        from llmspell_tools.policy_rules import LEVELS
+
         kept = tuple(layers)
         lowest = min((layer.general.ceiling or "safe" for layer in kept), key=LEVELS.__getitem__)
         capped = lowest != "privileged" or any(own.ceiling for layer in kept for own in layer.tools.values())
