@@ -73,8 +73,10 @@ def error(exc: LlmspellError, options: Options) -> None:
         import traceback  # noqa: PLC0415 - only where asked for
 
         note("".join(traceback.format_exception(exc)).rstrip())
-    traceback_lines = exc.details.get("traceback")
     note(f"Error: {exc.message}")
+    number, source, traceback_lines = (exc.details.get(name) for name in ("line", "source", "traceback"))
+    if isinstance(source, str) and source.strip():
+        note(f"  {number} | {source.strip()}")
     if isinstance(traceback_lines, list) and not any(str(entry) in exc.message for entry in traceback_lines[:1]):
         for entry in traceback_lines:
             note(f"  {entry}")

@@ -6,12 +6,12 @@ One function a check, in `CHECKS`; each looks and changes nothing. A check that 
 from __future__ import annotations
 
 import os
-import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from llmspell import output, places
+from llmspell.installed import requirements, versions
 from llmspell_tools.errors import LlmspellError
 
 if TYPE_CHECKING:
@@ -78,21 +78,14 @@ def _python(_: Options) -> Iterator[Finding]:
 
 
 def _libraries(_: Options) -> Iterator[Finding]:
-    from importlib import metadata  # noqa: PLC0415 - 48 ms, only here
-
-    requirements = metadata.requires("llmspell") or []
+    present = versions()
     missing: dict[str, list[str]] = {}
-    for requirement in requirements:
-        wanted, _, marker = requirement.partition(";")
-        name = re.split(r"[\s\[<>=!~(;]", wanted.strip(), maxsplit=1)[0]
-        extra = marker.partition("extra ==")[2].strip().strip("'\"")
+    for requirement, name, extra in requirements("llmspell"):
         if extra == "dev":
             continue  # for people who change llmspell itself
         missing.setdefault(extra, [])
-        try:
-            metadata.version(name)
-        except metadata.PackageNotFoundError:
-            missing[extra].append(wanted.strip())
+        if name not in present:
+            missing[extra].append(requirement)
     for extra, names in sorted(missing.items()):
         title = f"extra '{extra}'" if extra else "libraries"
         target = f"'llmspell[{extra}]'" if extra else "llmspell"

@@ -47,19 +47,18 @@ def version(
 
 def _details(component: str) -> JsonObject:
     import platform  # noqa: PLC0415 - only where asked for
-    from importlib import metadata  # noqa: PLC0415
+
+    from llmspell.installed import versions  # noqa: PLC0415
 
     facts: JsonObject = {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "executable": sys.executable,
     }
+    present = versions()
     for name, distributions in _COMPONENTS.items():
         for distribution in distributions if component in {name, "all"} else ():
-            try:
-                facts[distribution] = metadata.version(distribution)
-            except metadata.PackageNotFoundError:
-                facts[distribution] = "not installed"
+            facts[distribution] = present.get(distribution, "not installed")
     if component in {"bridge", "all"}:
         facts.update(lua_facts())
     return facts

@@ -5,12 +5,10 @@ Knows the keys, not what is done with them; `settings` lays the layers over each
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from llmspell.config.keys import is_later, known_keys, problem
-from llmspell.config.lines import key_lines, line_of
 from llmspell_tools.errors import ConfigurationError
 from llmspell_tools.nearest import did_you_mean
 
@@ -88,6 +86,10 @@ def _content(path: str) -> bytes:
 
 
 def _parse(path: str, content: bytes) -> tuple[dict[str, JsonValue], dict[str, int]]:
+    import tomllib  # noqa: PLC0415 - 14 ms, only where there is a file
+
+    from llmspell.config.lines import key_lines  # noqa: PLC0415 - compiles regular expressions
+
     try:
         text = content.decode("utf-8")
         return tomllib.loads(text), key_lines(text)
@@ -98,6 +100,8 @@ def _parse(path: str, content: bytes) -> tuple[dict[str, JsonValue], dict[str, i
 
 
 def _place(path: str, lines: dict[str, int], key: str) -> str:
+    from llmspell.config.lines import line_of  # noqa: PLC0415 - imported by now
+
     number = line_of(lines, key)
     return path if number is None else f"{path}:{number}"
 

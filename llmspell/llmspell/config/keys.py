@@ -7,6 +7,7 @@ llmspell has is accepted as well: mapped to ours where it means something here, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -149,6 +150,7 @@ def _kind_of(value: JsonValue) -> Kind:
     return "any"
 
 
+@cache
 def known_keys() -> dict[str, Key]:
     """Return every key that has a type, by path: ours, the tools' settings, those of the original that map."""
     keys = {key.path: key for key in (*OWN, *tool_keys())}
