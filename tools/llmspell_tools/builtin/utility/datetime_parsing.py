@@ -178,6 +178,17 @@ def days_in_month(year: int, month: int) -> int:
     return 29 if month == 2 and is_leap_year(year) else (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)[month - 1]
 
 
+def offset_seconds(text: str) -> int | None:
+    """Return the seconds of ``+HH``, ``+HHMM`` or ``+HH:MM`` (or ``-``), less than a day; None of other text."""
+    digits = text[1:3] + text[4:] if text[3:4] == ":" else text[1:]
+    if text[:1] not in ("+", "-") or len(digits) not in (2, 4) or not (digits.isascii() and digits.isdigit()):
+        return None
+    if len(text) == 4 or int(digits[:2]) > 23 or int(digits[2:] or "0") > 59:
+        return None
+    seconds = int(digits[:2]) * 3600 + int(digits[2:] or "0") * 60
+    return -seconds if text[0] == "-" else seconds
+
+
 # --- the parts of a format ----------------------------------------------------------------------------------------
 
 
@@ -265,14 +276,8 @@ def _zone(text: str, position: int, fields: Fields) -> int:
             return -1
         fields.offset_s = _ZONE_NAMES[word] * 3600
         return len(text)
-    digits = text[position + 1 :].replace(":", "", 1)
-    if len(digits) not in (2, 4) or not (digits.isascii() and digits.isdigit()):
-        return -1
-    hours, minutes = int(digits[:2]), int(digits[2:] or "0")
-    if hours > 23 or minutes > 59:
-        return -1
-    fields.offset_s = (hours * 3600 + minutes * 60) * (-1 if sign == "-" else 1)
-    return len(text)
+    fields.offset_s = offset_seconds(text[position:])
+    return -1 if fields.offset_s is None else len(text)
 
 
 def _literal(char: str) -> Reader:

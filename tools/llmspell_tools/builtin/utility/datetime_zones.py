@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llmspell_tools.builtin.utility.datetime_parsing import offset_seconds
 from llmspell_tools.errors import InvalidParameters, ToolUnavailable
 
 TYPE_CHECKING = False
@@ -37,13 +38,12 @@ def find_zone(name: str, field: str) -> tzinfo:
 def _fixed(name: str, field: str) -> tzinfo:
     from datetime import timedelta, timezone
 
-    digits = name[1:].replace(":", "", 1)
-    if len(digits) not in (2, 4) or not (digits.isascii() and digits.isdigit()) or int(digits[2:] or 0) > 59:
-        raise InvalidParameters(f"parameter '{field}': '{name[:40]}' is no offset; write it as +02:00", field=field)
-    minutes = int(digits[:2]) * 60 + int(digits[2:] or 0)
-    if minutes >= 24 * 60:
-        raise InvalidParameters(f"parameter '{field}': offset {name} is a day or more", field=field)
-    return timezone(timedelta(minutes=-minutes if name[0] == "-" else minutes))
+    seconds = offset_seconds(name)
+    if seconds is None:
+        raise InvalidParameters(
+            f"parameter '{field}': '{name[:40]}' is no offset; write it as +02:00, less than a day", field=field
+        )
+    return timezone(timedelta(seconds=seconds))
 
 
 def _unknown(name: str, field: str) -> Exception:
