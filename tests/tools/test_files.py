@@ -274,6 +274,16 @@ def test_a_copy_that_is_stopped_leaves_the_target_as_it_was(policy):
     assert leftovers() == []
 
 
+def test_a_copy_that_is_too_long_leaves_the_target_as_it_was(policy):
+    put(policy, "a", b"x" * 1000)
+
+    assert files.copy(policy, "a", "b", "t", max_bytes=1000, limit="k") == 1000
+    with pytest.raises(LimitExceeded):
+        files.copy(policy, "a", "c", "t", max_bytes=999, limit="[tools.x] max_file_bytes")
+
+    assert not os.path.exists("c")
+
+
 def test_two_writers_leave_one_whole_content(policy):
     contents = [bytes([65 + at]) * 200_000 for at in range(4)]
     barrier = threading.Barrier(4, timeout=5)

@@ -223,7 +223,16 @@ def rename(policy: Policy, source: str, target: str, tool: str) -> None:
     remove(policy, source, tool)
 
 
-def copy(policy: Policy, source: str, target: str, tool: str, *, check: Callable[[], None] | None = None) -> int:
+def copy(
+    policy: Policy,
+    source: str,
+    target: str,
+    tool: str,
+    *,
+    check: Callable[[], None] | None = None,
+    max_bytes: int | None = None,
+    limit: str = "",
+) -> int:
     """Copy a regular file with its permission bits; an existing target file is replaced whole.
 
     Args:
@@ -232,48 +241,31 @@ def copy(policy: Policy, source: str, target: str, tool: str, *, check: Callable
         target: A file's path, not a folder to put it in.
         tool: Canonical name.
         check: Called between pieces; what it raises ends the copy and leaves the target as it was.
+        max_bytes: A longer source is refused, by its size or, if that lies, while copying.
+        limit: The limit's configuration key, for the message.
 
     Returns:
         Bytes copied.
+
+    Raises:
+        LimitExceeded: Longer than ``max_bytes``; the target is as it was.
     """
     copied = 0
     with open_read(policy, source, tool) as reader:
+        facts = os.fstat(reader.fileno())
+        if max_bytes is not None and facts.st_size > max_bytes:
+            raise _too_long(source, facts.st_size, max_bytes, limit)
         write = write_atomic(policy, target, tool)
-        write.mode = st.S_IMODE(os.fstat(reader.fileno()).st_mode) & 0o777
+        write.mode = st.S_IMODE(facts.st_mode) & 0o777
         with write as writer:
             while piece := reader.read(CHUNK_BYTES):
                 if check is not None:
                     check()
-                writer.write(piece)
                 copied += len(piece)
+                if max_bytes is not None and copied > max_bytes:
+                    raise _too_long(source, copied, max_bytes, limit)
+                writer.write(piece)
     return copied
-
-
-def _open_folder(place: Place) -> int | str:
-    if not OPENAT:
-        return place.name
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.open(place.name, flags, dir_fd=place.folder_fd)
-
-
-def _entries(folder: int | str, path: str, max_entries: int | None, limit: str) -> list[FileFacts]:
-    entries: list[FileFacts] = []
-    with os.scandir(folder) as scan:
-        for entry in scan:
-            if max_entries is not None and len(entries) >= max_entries:
-                raise LimitExceeded(
-                    f"'{path}' has more than {max_entries} entries; the limit is {limit}",
-                    details={"path": path, "limit": max_entries, "key": limit},
-                )
-            try:
-                entries.append(FileFacts(_shown(entry.name), entry.stat(follow_symlinks=False)))
-            except FileNotFoundError:
-                continue  # removed while we looked
-    return entries
-
-
-def _by_name(entry: FileFacts) -> str:
-    return entry.name
 
 
 def _check_move(policy: Policy, old: Place, new: Place, tool: str) -> None:

@@ -94,6 +94,7 @@ def with_rules(layer: Layer, allow: RuleTable, deny: RuleTable, tool: str | None
     own allow list, which stands instead of the general one.
     """
     if tool is not None:
+        tool = tool.replace("_", "-")
         own = layer.tools.get(tool) or Rules(None, {}, {}, {}, layer.general.origin)
         return Layer(layer.general, {**layer.tools, tool: _extended(own, allow, deny)})
     tools = {
@@ -130,6 +131,7 @@ def with_approvals(layer: Layer, approvals: Mapping[str, str], origin: str, tool
 def _changed(layer: Layer, tool: str | None, change: Callable[[Rules], Rules]) -> Layer:
     if tool is None:
         return Layer(change(layer.general), layer.tools)
+    tool = tool.replace("_", "-")
     own = layer.tools.get(tool) or Rules(None, {}, {}, {}, layer.general.origin)
     return Layer(layer.general, {**layer.tools, tool: change(own)})
 
