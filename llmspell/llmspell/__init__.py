@@ -15,11 +15,11 @@ __all__ = ["__version__", "ainvoke", "invoke", "registry", "tool", "tools"]
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
-        from llmspell_tools.version import __version__ as version  # noqa: PLC0415 - see the module's docstring
+        from llmspell_tools.version import __version__ as version  # see the module's docstring
 
         return version
     if name in __all__:
-        from llmspell import api  # noqa: PLC0415
+        from llmspell import api
 
         return getattr(api, name)
     raise AttributeError(f"module 'llmspell' has no attribute {name!r}")

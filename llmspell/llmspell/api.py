@@ -27,6 +27,8 @@ from llmspell.options import Options
 from llmspell_tools.definition import tool
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llmspell_tools.definition import Tool, ToolResult
     from llmspell_tools.registry import ToolRegistry
     from llmspell_tools.types import JsonInput
@@ -76,7 +78,7 @@ async def ainvoke(name: str, /, *, timeout: float | None = None, **params: JsonI
     return await registry().ainvoke(name, params, timeout_s=timeout)
 
 
-def tools(category: str | None = None) -> list[Tool]:
+def tools(category: str | None = None) -> Sequence[Tool]:
     """Return every tool, or those of a category, sorted by name.
 
     Each has `name`, `description`, `category`, `level`, `parameters` (JSON Schema of what it takes) and `returns`

@@ -7,6 +7,7 @@ made and no configuration code is imported. On the lean path.
 from __future__ import annotations
 
 import os
+import sys
 
 from llmspell import places
 from llmspell_tools.policy import Policy
@@ -38,16 +39,16 @@ def settings(options: Options) -> Settings | None:
         and places.project_config() is None
     ):
         return None
-    from llmspell.config.settings import load  # noqa: PLC0415 - costs tomllib, re and dataclasses
+    from llmspell.config.settings import load  # costs tomllib, re and dataclasses
 
     found = load(options)
     level = found.get("logging.level")
     if level != "warn" and not (options.trace or "LLMSPELL_LOG" in os.environ or "RUST_LOG" in os.environ):
-        from llmspell.logs import configure  # noqa: PLC0415
+        from llmspell.logs import configure
 
         configure(None, str(level))
     if found.warnings:
-        from llmspell.output import note  # noqa: PLC0415
+        from llmspell.output import note
 
         for warning in found.warnings:
             note(f"Warning: {warning}")
@@ -58,7 +59,7 @@ def policy(options: Options, found: Settings | None, script_dir: str | None = No
     """Return the policy of one run; see `rules.build`."""
     if found is None and options.policy is None and not options.rules:
         return Policy.default(script_dir=script_dir)
-    from llmspell.rules import build  # noqa: PLC0415 - typing; only where there are rules
+    from llmspell.rules import build  # typing; only where there are rules
 
     return build(options, found, script_dir)
 
@@ -77,10 +78,30 @@ def from_settings(options: Options, found: Settings | None, script_dir: str | No
     )
 
 
+def asker(options: Options) -> Callable[[str], bool] | None:
+    """Return who answers the policy's questions: ``--yes``, the person at the terminal, or nobody (None)."""
+    if options.yes:
+        return lambda _question: True
+    try:
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return None
+    except (AttributeError, ValueError):  # closed by the caller
+        return None
+
+    def ask(question: str) -> bool:
+        from llmspell.output import write  # only where something is asked
+
+        write(f"{question} [y/N] ", sys.stderr)
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+    return ask
+
+
 def _discovery(options: Options, found: Settings | None) -> Callable[[], Iterable[Tool]]:
     def discover() -> Iterable[Tool]:
-        from llmspell.output import note  # noqa: PLC0415
-        from llmspell_tools.plugins import discover as find  # noqa: PLC0415 - only for names that are not built in
+        from llmspell.output import note
+        from llmspell_tools.plugins import discover as find  # only for names that are not built in
 
         folders = list(options.tools_dirs)
         if found is not None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
+    from typing import Self
 
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
@@ -39,7 +40,7 @@ class Interrupts:
         self._former: list[tuple[int, object]] = []
         self._read = self._write = -1
 
-    def __enter__(self) -> Interrupts:
+    def __enter__(self) -> Self:
         """Take the signals over."""
         if os.name != "posix":
             return self  # set_wakeup_fd wants a socket there; Python's own KeyboardInterrupt has to do
@@ -83,7 +84,7 @@ class Interrupts:
                     self.received = number
                     self._stop()
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, _number: int, frame: FrameType | None) -> None:
         while frame is not None:
             if frame.f_globals.get("__name__") == "llmspell_tools.invocation":
                 raise KeyboardInterrupt

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _BROKEN_PIPE = 141
 
 _TEXT, _FLAG, _FORMAT, _SECONDS = "text", "flag", "format", "seconds"
-#: command words: (module of llmspell.actions, function, name of the words' parameter or None, {option: (kind, parameter)}).
+#: Command words: (module of llmspell.actions, function, {option: (kind, parameter)}).
 _COMMANDS: dict[tuple[str, ...], tuple[str, str, dict[str, tuple[str, str]]]] = {
     ("tool", "invoke"): (
         "tool",
@@ -44,7 +44,14 @@ _COMMANDS: dict[tuple[str, ...], tuple[str, str, dict[str, tuple[str, str]]]] = 
     ("kernel", "start"): ("kernel", "start", {"-f": (_TEXT, "connection_file")}),
 }
 #: How many positional words each function takes: (least, most).
-_WORDS = {"invoke": (1, 1000), "list_tools": (0, 0), "info": (1, 1), "search": (1, 100), "run": (1, 1000), "start": (0, 0)}
+_WORDS = {
+    "invoke": (1, 1000),
+    "list_tools": (0, 0),
+    "info": (1, 1),
+    "search": (1, 100),
+    "run": (1, 1000),
+    "start": (0, 0),
+}
 _FORMATS = ("text", "json", "pretty", "jsonl")
 
 
@@ -63,11 +70,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _click() -> Callable[[Sequence[str]], int]:
     """Import the click path; the collector has nothing to find in modules that are only being loaded."""
-    import gc  # noqa: PLC0415 - built in
+    import gc  # built in
 
     gc.disable()
     try:
-        from llmspell.cli.main import run_click  # noqa: PLC0415 - the whole point of this module
+        from llmspell.cli.main import run_click  # the whole point of this module
     finally:
         gc.freeze()
         gc.enable()
@@ -88,7 +95,7 @@ def recognise(words: Sequence[str]) -> tuple[Callable[[Options], int], Options] 
     least, most = _WORDS[function]
     if not least <= len(positional) <= most or (function == "start" and not given):
         return None
-    from llmspell.options import Options  # noqa: PLC0415 - not needed where click reads the line
+    from llmspell.options import Options  # not needed where click reads the line
 
     def act(options: Options) -> int:
         package = __import__("llmspell.actions." + module)
@@ -121,7 +128,7 @@ def _read(
             continue
         value = next(rest, None)
         # Missing or odd values are click's to explain.
-        if not kind or value is None or value[:1] == "-" and len(value) > 1:
+        if not kind or value is None or (value[:1] == "-" and len(value) > 1):
             return None
         if kind == _FORMAT and value not in _FORMATS:
             return None
@@ -143,7 +150,7 @@ def finish(act: Callable[[Options], int], options: Options) -> int:
     """
     try:
         if options.trace is not None or "LLMSPELL_LOG" in os.environ or "RUST_LOG" in os.environ:
-            from llmspell.logs import configure  # noqa: PLC0415 - costs logging: only where the level is said
+            from llmspell.logs import configure  # costs logging: only where the level is said
 
             configure(options.trace)
         status = act(options)
@@ -155,7 +162,7 @@ def finish(act: Callable[[Options], int], options: Options) -> int:
     except KeyboardInterrupt:
         return _interrupted()
     except BaseException as error:  # noqa: BLE001 - the CLI's own top: told apart and reported in `failures`
-        from llmspell.failures import report  # noqa: PLC0415 - only where something failed
+        from llmspell.failures import report  # only where something failed
 
         return report(error, options)
 
@@ -166,7 +173,7 @@ def leave(status: int) -> NoReturn:
     Where nothing is registered to run at the end and no other thread runs, the interpreter is not taken apart first:
     that costs as much as importing ten modules and gives nothing that the system does not do anyway.
     """
-    import atexit  # noqa: PLC0415 - built in; only needed here
+    import atexit  # built in; only needed here
 
     threading = sys.modules.get("threading")
     busy = threading is not None and (threading.active_count() > 1 or getattr(threading, "_threading_atexits", True))
@@ -181,7 +188,7 @@ def leave(status: int) -> NoReturn:
 
 
 def _interrupted() -> int:
-    from llmspell.output import note  # noqa: PLC0415
+    from llmspell.output import note
 
     note("Interrupted")
     return _quiet_exit(130)

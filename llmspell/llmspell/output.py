@@ -60,7 +60,7 @@ def bare(value: object) -> str:
     """Return a value as a shell wants it: strings without quotes, whole numbers without ``.0``."""
     if isinstance(value, str):
         return value
-    if isinstance(value, float) and value == value and abs(value) < 2**53 and value == int(value):
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return str(int(value))
     if isinstance(value, (dict, list)):
         return dumps(value)
@@ -70,7 +70,7 @@ def bare(value: object) -> str:
 def error(exc: LlmspellError, options: Options) -> None:
     """Write an error for a person: one line, and under ``--trace debug`` where it came from."""
     if options.shows_tracebacks:
-        import traceback  # noqa: PLC0415 - only where asked for
+        import traceback  # only where asked for
 
         note("".join(traceback.format_exception(exc)).rstrip())
     note(f"Error: {exc.message}")
@@ -84,7 +84,7 @@ def error(exc: LlmspellError, options: Options) -> None:
 
 def width() -> int | None:
     """Return the columns of the terminal that stdout is, or None where nothing needs cutting."""
-    import os  # noqa: PLC0415 - already loaded by the interpreter; the name is wanted here only
+    import os  # already loaded by the interpreter; the name is wanted here only
 
     try:
         columns = int(os.environ.get("COLUMNS", "0"))

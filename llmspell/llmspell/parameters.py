@@ -2,7 +2,7 @@
 
     key=text         the text; read as a number, true/false, list or object where the tool's schema wants one
     key:=json        any JSON value: `count:=3`, `tags:='["a", "b"]'`
-    key=@file        the text of a file (`@-`: of standard input); `key=\\@text` for a text that starts with @
+    key=@file        the text of a file (`@-`: of standard input; a backslash before the @ keeps it text)
     key:=@file.json  the JSON value that a file holds
 
 A key given twice makes a list where the schema wants one. What is written here goes over what ``--params`` gave.
@@ -52,7 +52,7 @@ def read(
         if key in given:
             value = _joined(key, values[key], value)
         elif not as_json and _wants(types, "array") and not isinstance(value, list):
-            value = [value]
+            value = _list_of(value)
         given.add(key)
         values[key] = value
     return values
@@ -120,6 +120,10 @@ def _types(properties: object, key: str) -> tuple[str, ...]:
     for branch in (*_list(schema.get("anyOf")), *_list(schema.get("oneOf"))):
         found.extend(_types({key: branch}, key))
     return tuple(found)
+
+
+def _list_of(value: JsonValue) -> JsonValue:
+    return [value]
 
 
 def _list(value: object) -> list[JsonValue]:

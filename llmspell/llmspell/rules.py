@@ -37,6 +37,9 @@ def build(options: Options, settings: Settings | None, script_dir: str | None = 
     """
     layers = settings.layers if settings is not None else []
     policy = _start(options, settings, script_dir)
+    modules = settings.paths("lua.module_paths") if settings is not None else []
+    if settings is not None and modules:
+        policy = policy.with_rules(allow={"read": modules}, origin=settings.origin("lua.module_paths"))
     for layer in layers:
         # `--policy` says where to start from: what files and variables allow beside it does not hold then.
         policy = _with_layer(policy, layer, may_allow=options.policy is None)
@@ -128,7 +131,7 @@ def _with_flags(policy: Policy, options: Options) -> Policy:
 
 def _from_file(path: str) -> Policy:
     """Read ``--policy FILE``: the keys of `[policy]`, over a start that allows nothing; or a policy as JSON."""
-    from llmspell.config.policy_file import read_policy_file  # noqa: PLC0415 - tomllib, only where a file is named
+    from llmspell.config.policy_file import read_policy_file  # tomllib, only where a file is named
 
     value, is_json = read_policy_file(path)
     if is_json:

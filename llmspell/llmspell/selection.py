@@ -16,8 +16,8 @@ def select(expression: str, value: JsonValue) -> JsonValue:
     Raises:
         InvalidParameters: The expression is not JMESPath, or fails on this value.
     """
-    import jmespath  # noqa: PLC0415 - 10 ms, only where --select is used
-    import jmespath.exceptions  # noqa: PLC0415
+    import jmespath  # 10 ms, only where --select is used
+    import jmespath.exceptions
 
     try:
         found: JsonValue = jmespath.search(expression, value)

@@ -48,7 +48,7 @@ def distrust(path: str) -> bool:
 
 def digest(content: bytes) -> str:
     """Return the hexadecimal SHA-256 of a file's content."""
-    import hashlib  # noqa: PLC0415 - OpenSSL costs milliseconds; most runs have no project file
+    import hashlib  # OpenSSL costs milliseconds; most runs have no project file
 
     return hashlib.sha256(content).hexdigest()
 

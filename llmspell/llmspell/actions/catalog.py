@@ -123,7 +123,7 @@ def _print(tools: Sequence[Tool], style: str, detailed: bool, select: str | None
 
 def _print_value(value: JsonValue, style: str, select: str | None) -> None:
     if select is not None:
-        from llmspell.selection import select as selected  # noqa: PLC0415 - jmespath only where it is used
+        from llmspell.selection import select as selected  # jmespath only where it is used
 
         value = selected(select, value)
         if style == "text" and isinstance(value, str):

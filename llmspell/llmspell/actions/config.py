@@ -93,7 +93,9 @@ def _tree(paths: list[str], settings: Settings, origin: bool) -> JsonObject:
 
 def validate(options: Options, path: str | None, *, format: str | None = None) -> int:
     """Check a configuration file: the one given, else the one that would be used; 1 where it is not valid."""
-    target = path or options.config or os.environ.get("LLMSPELL_CONFIG") or places.project_config() or places.user_config()
+    target = (
+        path or options.config or os.environ.get("LLMSPELL_CONFIG") or places.project_config() or places.user_config()
+    )
     style = options.format(format)
     if target is None:
         errors, warnings = ["no configuration file found; `llmspell config init` writes one"], []

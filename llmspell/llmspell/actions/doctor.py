@@ -44,7 +44,9 @@ def doctor(options: Options, *, format: str | None = None) -> int:
     rows: list[JsonValue] = []
     failed = False
     for name, check in CHECKS.items():
-        if name in _NEED_CONFIG and any(isinstance(row, dict) and row["check"] == "config" and row["fix"] for row in rows):
+        if name in _NEED_CONFIG and any(
+            isinstance(row, dict) and row["check"] == "config" and row["fix"] for row in rows
+        ):
             continue  # said once is enough
         for finding in _findings(check, options):
             failed = failed or finding.status == "fail"
@@ -71,10 +73,7 @@ def _findings(check: Check, options: Options) -> Iterator[Finding]:
 
 def _python(_: Options) -> Iterator[Finding]:
     number = ".".join(str(part) for part in sys.version_info[:3])
-    if sys.version_info < (3, 11):
-        yield Finding("fail", f"Python {number}", "llmspell needs Python 3.11 or newer")
-    else:
-        yield Finding("ok", f"Python {number}, {sys.executable}")
+    yield Finding("ok", f"Python {number}, {sys.executable}")
 
 
 def _libraries(_: Options) -> Iterator[Finding]:
@@ -97,7 +96,7 @@ def _libraries(_: Options) -> Iterator[Finding]:
 
 
 def _lua(_: Options) -> Iterator[Finding]:
-    from llmspell.actions.version import lua_facts  # noqa: PLC0415
+    from llmspell.actions.version import lua_facts
 
     facts = lua_facts()
     mode = str(facts["interrupt"])
@@ -107,7 +106,7 @@ def _lua(_: Options) -> Iterator[Finding]:
 
 
 def _kernelspec(_: Options) -> Iterator[Finding]:
-    from llmspell.actions.kernelspec import installed, interpreter  # noqa: PLC0415
+    from llmspell.actions.kernelspec import installed, interpreter
 
     found = list(installed())
     if not found:
@@ -123,7 +122,7 @@ def _kernelspec(_: Options) -> Iterator[Finding]:
 
 
 def _jupyter(_: Options) -> Iterator[Finding]:
-    from llmspell.actions.kernelspec import jupyter_path  # noqa: PLC0415
+    from llmspell.actions.kernelspec import jupyter_path
 
     there = [folder for folder in jupyter_path() if os.path.isdir(folder)]
     yield Finding("ok", "paths: " + (", ".join(there) or "none exists yet"))
@@ -144,7 +143,7 @@ def _home(_: Options) -> Iterator[Finding]:
 
 
 def _config(options: Options) -> Iterator[Finding]:
-    from llmspell.config.settings import load  # noqa: PLC0415
+    from llmspell.config.settings import load
 
     try:
         settings = load(options)
@@ -158,7 +157,7 @@ def _config(options: Options) -> Iterator[Finding]:
 
 
 def _policy(options: Options) -> Iterator[Finding]:
-    from llmspell import assembly  # noqa: PLC0415
+    from llmspell import assembly
 
     policy = assembly.policy(options, assembly.settings(options))
     allowed = policy.layers[0].general.allow
@@ -169,8 +168,8 @@ def _policy(options: Options) -> Iterator[Finding]:
 
 
 def _tools(options: Options) -> Iterator[Finding]:
-    from llmspell import assembly  # noqa: PLC0415
-    from llmspell_tools.plugins import discover  # noqa: PLC0415
+    from llmspell import assembly
+    from llmspell_tools.plugins import discover
 
     settings = assembly.settings(options)
     problems: list[Finding] = []

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from llmspell_tools.types import JsonObject, JsonValue
 
 
-def test(options: Options, name: str, *, verbose: bool = False, format: str | None = None) -> int:
+def run_examples(options: Options, name: str, *, verbose: bool = False, format: str | None = None) -> int:
     """Run every example of a tool; 0 where all give what they promise, else 1."""
     registry = assembly.registry(options)
     tool = registry.get(name)
@@ -42,7 +42,9 @@ def _run(registry: ToolRegistry, tool: Tool, example: JsonObject) -> JsonObject:
         value = registry.invoke(tool.name, params if isinstance(params, dict) else {}).output
         passed = "result" not in example or contains(value, example["result"])
     except LlmspellError as error:
-        value, passed = {"error": error.as_json()}, False
+        failed: JsonObject = {}
+        failed["error"] = error.as_json()
+        value, passed = failed, False
     return {"description": example.get("description", ""), "passed": passed, "output": value}
 
 

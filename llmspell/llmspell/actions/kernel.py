@@ -35,12 +35,12 @@ def start(
     registry = assembly.from_settings(options, settings)
     given = connection_file
     if connection_file is None:
-        from llmspell.actions.kernel_files import own_connection_file  # noqa: PLC0415 - Jupyter always names one
+        from llmspell.actions.kernel_files import own_connection_file  # Jupyter always names one
 
         connection_file = own_connection_file(kernel_id)
-    from llmspell.actions.script import configured_timeout, engine_settings  # noqa: PLC0415 - the engine's settings
-    from llmspell_kernel.kernel import run_kernel  # noqa: PLC0415 - imports zmq
-    from llmspell_kernel.lua import LuaEngine  # noqa: PLC0415 - imports lupa
+    from llmspell.actions.script import configured_timeout, engine_settings  # the engine's settings
+    from llmspell_kernel.kernel import run_kernel  # imports zmq
+    from llmspell_kernel.lua import LuaEngine  # imports lupa
 
     if given is None:
         output.note(f"Connection file: {connection_file}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from llmspell.config.settings import Settings
     from llmspell.console import Console
     from llmspell.options import Options
-    from llmspell_kernel.lua import LuaEngine
+    from llmspell_kernel.lua import EngineSettings, Execution, LuaEngine
     from llmspell_tools.types import JsonObject, JsonValue
 
 
@@ -35,6 +35,8 @@ class Source:
     """
 
     __slots__ = ("args", "code", "folder", "mode", "name")
+
+    mode: Literal["script", "cell"]
 
     def __init__(
         self, code: str, name: str, mode: Literal["script", "cell"], folder: str | None, args: Sequence[str]
@@ -102,16 +104,16 @@ def _read(script: str) -> str:
 
 
 def _run(options: Options, source: Source, timeout_s: float | None) -> int:
-    from llmspell.console import Console  # noqa: PLC0415 - only where something runs
-    from llmspell.interrupts import Interrupts  # noqa: PLC0415 - costs `signal`, which imports enum
+    from llmspell.console import Console  # only where something runs
+    from llmspell.interrupts import Interrupts  # costs `signal`, which imports enum
 
     style = options.format()
     settings = assembly.settings(options)
     registry = assembly.from_settings(options, settings, source.folder)
     bar = output.ProgressBar.for_terminal()
-    context = registry.context(progress=bar)
+    context = registry.context(progress=bar, ask=assembly.asker(options))
     console = Console(keep=style != "text", bar=bar)
-    from llmspell_kernel.lua import LuaEngine  # noqa: PLC0415 - imports lupa
+    from llmspell_kernel.lua import LuaEngine  # imports lupa
 
     engine = LuaEngine(
         registry, write=console.write, context=context, settings=engine_settings(settings, source.folder, console)
@@ -150,19 +152,25 @@ def _execute(engine: LuaEngine, source: Source, console: Console, style: str, ti
             failed = {"error": error.message, "error_type": error.code, "details": error.details}
             output.json({**_facts(source, "error"), "result": console.text(), **failed}, style)
         raise
+    value, text = _returned(execution)
+    if style != "text":
+        compact = text if source.mode == "cell" or text is None else output.compact(value)
+        lines = [part for part in (console.text(), compact) if part]
+        output.json({**_facts(source, "ok"), "result": "\n".join(lines), "value": value}, style)
+    elif text is not None:
+        output.line(text)
+    return execution.exit_code or 0
+
+
+def _returned(execution: Execution) -> tuple[JsonValue, str | None]:
+    """Return what the code gave back, and as text for people; None where it gave nothing."""
     values = [*execution.values]
     while values and values[-1] is None:
         values.pop()
-    value: JsonValue = values[0] if len(values) == 1 else (values or None)
-    if style != "text":
-        text = "\n".join(part for part in (console.text(), output.compact(value) if values else "") if part)
-        output.json({**_facts(source, "ok"), "result": text, "value": value}, style)
-    elif source.mode == "cell":
-        if execution.text is not None:
-            output.line(execution.text)
-    elif values:
-        output.line(value if isinstance(value, str) else output.indented(value))
-    return execution.exit_code or 0
+    if not values:
+        return execution.text, execution.text
+    value: JsonValue = values[0] if len(values) == 1 else values
+    return value, value if isinstance(value, str) else output.indented(value)
 
 
 def _facts(source: Source, status: str) -> JsonObject:
@@ -181,17 +189,21 @@ def configured_timeout(settings: Settings | None) -> float | None:
     return float(seconds) if isinstance(seconds, (int, float)) and seconds > 0 else None
 
 
-def engine_settings(settings: Settings | None, folder: str | None, console: Console | None) -> object:
-    """Return the engine's settings from the configuration's `[lua]` keys."""
-    from llmspell_kernel.lua.settings import EngineSettings  # noqa: PLC0415 - with the engine
+def engine_settings(settings: Settings | None, folder: str | None, console: Console | None) -> EngineSettings:
+    """Return the engine's settings: the configuration's `[lua]` keys, the script's folder, the console's input."""
+    from llmspell_kernel.lua.settings import EngineSettings  # with the engine
 
-    chosen: dict[str, object] = {"script_dir": folder}
-    if console is not None:
-        chosen["read_stdin"] = console.read
-        chosen["output_errors"] = "surrogateescape"
-    if settings is not None:
-        for name in ("max_memory_bytes", "max_source_bytes", "max_string_bytes", "max_open_files"):
-            if settings.origin("lua." + name) != "default":
-                chosen[name] = settings.get("lua." + name)
-        chosen["module_paths"] = tuple(settings.paths("lua.module_paths"))
-    return EngineSettings(**chosen)
+    read = console.read if console is not None else None
+    errors = "surrogateescape" if console is not None else "replace"
+    if settings is None:
+        return EngineSettings(script_dir=folder, read_stdin=read, output_errors=errors)
+    return EngineSettings(
+        max_memory_bytes=settings.integer("lua.max_memory_bytes") or None,
+        max_source_bytes=settings.integer("lua.max_source_bytes"),
+        max_string_bytes=settings.integer("lua.max_string_bytes"),
+        max_open_files=settings.integer("lua.max_open_files"),
+        module_paths=settings.paths("lua.module_paths"),
+        script_dir=folder,
+        read_stdin=read,
+        output_errors=errors,
+    )

@@ -55,7 +55,9 @@ def invoke(
         name = tool.name
         values = _values(tool, params, words[1:])
         try:
-            result = registry.invoke(name, values, context=registry.context(progress=bar), timeout_s=timeout_s)
+            result = registry.invoke(
+                name, values, context=registry.context(progress=bar, ask=assembly.asker(options)), timeout_s=timeout_s
+            )
         finally:
             if bar is not None:
                 bar.clear()
@@ -63,7 +65,7 @@ def invoke(
         _show(name, result, style, select, raw, duration_ms)
     except LlmspellError as error:
         if style != "text" and not raw:
-            from llmspell_tools import reply  # noqa: PLC0415 - text needs none
+            from llmspell_tools import reply  # text needs none
 
             output.json(reply.error(name, error, (perf_counter() - begin) * 1000), style)
         raise
@@ -79,23 +81,25 @@ def _values(tool: Tool, params: str | None, words: Sequence[str]) -> JsonObject:
             value = None  # read once more below, where the error is put into words
         if isinstance(value, dict):
             return value
-    from llmspell import parameters  # noqa: PLC0415
+    from llmspell import parameters
 
     return parameters.read(params, words, tool.parameters, tool.parameter_aliases)
 
 
 def _show(name: str, result: ToolResult, style: str, select: str | None, raw: bool, duration_ms: float) -> None:
     if select is not None:
-        from llmspell.selection import select as selected  # noqa: PLC0415 - jmespath only where it is used
+        from llmspell.selection import select as selected  # jmespath only where it is used
 
         part = selected(select, result.output)
-        output.line(output.bare(part)) if raw or style == "text" and isinstance(part, str) else output.json(part, style)
+        output.line(output.bare(part)) if raw or (style == "text" and isinstance(part, str)) else output.json(
+            part, style
+        )
     elif raw:
         _show_raw(result)
     elif style == "text":
         output.line(result.text)
     else:
-        from llmspell_tools import reply  # noqa: PLC0415 - text needs none
+        from llmspell_tools import reply  # text needs none
 
         output.json(reply.ok(name, result, duration_ms), style)
 

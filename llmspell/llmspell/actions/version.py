@@ -46,9 +46,9 @@ def version(
 
 
 def _details(component: str) -> JsonObject:
-    import platform  # noqa: PLC0415 - only where asked for
+    import platform  # only where asked for
 
-    from llmspell.installed import versions  # noqa: PLC0415
+    from llmspell.installed import versions
 
     facts: JsonObject = {
         "python": platform.python_version(),
@@ -66,9 +66,9 @@ def _details(component: str) -> JsonObject:
 
 def lua_facts() -> JsonObject:
     """Return Lua's version and how this engine interrupts a script that does not stop by itself."""
-    from llmspell_kernel.lua import LuaEngine  # noqa: PLC0415 - imports lupa
-    from llmspell_kernel.lua.runtime import LUA_VERSION  # noqa: PLC0415
-    from llmspell_tools.registry import ToolRegistry  # noqa: PLC0415
+    from llmspell_kernel.lua import LuaEngine  # imports lupa
+    from llmspell_kernel.lua.runtime import LUA_VERSION
+    from llmspell_tools.registry import ToolRegistry
 
     engine = LuaEngine(ToolRegistry(), write=lambda _stream, _text: None)
     try:

@@ -28,7 +28,7 @@ def config() -> None:
 @global_options(output=False)
 def init(path: str, force: bool) -> int:
     """Write a configuration file with every key and its default."""
-    from llmspell.actions import config as actions  # noqa: PLC0415 - help needs no tomllib
+    from llmspell.actions import config as actions  # help needs no tomllib
 
     return act(lambda options: actions.init(options, path, force=force))
 
@@ -41,7 +41,7 @@ def init(path: str, force: bool) -> int:
 @global_options()
 def show(section: str | None, named: str | None, origin: bool, format: str | None) -> int:
     """Print the configuration that holds, or one SECTION of it."""
-    from llmspell.actions import config as actions  # noqa: PLC0415
+    from llmspell.actions import config as actions
 
     return act(lambda options: actions.show(options, section or named, format=format, origin=origin))
 
@@ -53,7 +53,7 @@ def show(section: str | None, named: str | None, origin: bool, format: str | Non
 @global_options()
 def validate(file: str | None, named: str | None, format: str | None) -> int:
     """Check a configuration file; exit 1 where it is not valid."""
-    from llmspell.actions import config as actions  # noqa: PLC0415
+    from llmspell.actions import config as actions
 
     return act(lambda options: actions.validate(options, named or file, format=format))
 
@@ -67,6 +67,6 @@ def trust(file: str | None, forget: bool) -> int:
 
     Read the file first. Any change to it asks again.
     """
-    from llmspell.actions import config as actions  # noqa: PLC0415
+    from llmspell.actions import config as actions
 
     return act(lambda options: actions.trust_project(options, file, forget=forget))

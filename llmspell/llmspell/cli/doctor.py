@@ -15,6 +15,6 @@ from llmspell.cli.sections import Command
 @global_options()
 def doctor(format: str | None) -> int:
     """Check this installation and say how to fix it; exit 1 where something does not work."""
-    from llmspell.actions import doctor as actions  # noqa: PLC0415 - help needs no checks
+    from llmspell.actions import doctor as actions  # help needs no checks
 
     return act(lambda options: actions.doctor(options, format=format))

@@ -45,7 +45,7 @@ class LazyGroup(SectionedHelp, click.Group):
         name = click.utils.make_str(args[0])
         command = self.get_command(ctx, name)
         if command is None and not ctx.resilient_parsing and not name.startswith("-"):
-            from llmspell_tools.nearest import did_you_mean  # noqa: PLC0415 - only for mistakes
+            from llmspell_tools.nearest import did_you_mean  # only for mistakes
 
             ctx.fail(f"No such command '{name}'{did_you_mean(name, self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)

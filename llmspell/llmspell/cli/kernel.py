@@ -24,7 +24,7 @@ def kernel() -> None:
     \b
     llmspell kernel install
     jupyter lab            # and choose "Lua (llmspell)"
-    """
+    """  # noqa: D301 - click marks paragraphs with a backspace
 
 
 def _later_options(function: Any) -> Any:
@@ -46,7 +46,7 @@ def start(
     connection_file: str | None, kernel_id: str | None, port: int, timeout_s: float | None, **later: object
 ) -> int:
     """Serve the kernel in the foreground; Ctrl-C interrupts a cell, SIGTERM ends it."""
-    from llmspell.actions import kernel as actions  # noqa: PLC0415 - help needs no zmq
+    from llmspell.actions import kernel as actions  # help needs no zmq
 
     given = [f"--{name.replace('_', '-')}" for name, value in later.items() if value]
     return act(
@@ -78,7 +78,7 @@ def _place_options(function: Any) -> Any:
 @global_options()
 def install(name: str, user: bool, sys_prefix: bool, prefix: str | None, format: str | None) -> int:
     """Let Jupyter find the kernel "Lua (llmspell)"."""
-    from llmspell.actions import kernelspec  # noqa: PLC0415
+    from llmspell.actions import kernelspec
 
     _one_place(user, sys_prefix, prefix)
     return act(
@@ -94,7 +94,7 @@ def install(name: str, user: bool, sys_prefix: bool, prefix: str | None, format:
 @global_options()
 def uninstall(name: str, user: bool, sys_prefix: bool, prefix: str | None, format: str | None) -> int:
     """Take the kernelspec away again."""
-    from llmspell.actions import kernelspec  # noqa: PLC0415
+    from llmspell.actions import kernelspec
 
     _one_place(user, sys_prefix, prefix)
     return act(

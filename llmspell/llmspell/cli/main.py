@@ -28,9 +28,9 @@ _COMMANDS = {
 }
 
 
-def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
-        from llmspell_tools.version import __version__  # noqa: PLC0415
+        from llmspell_tools.version import __version__
 
         click.echo(f"llmspell {__version__}")
         ctx.exit(0)
@@ -54,7 +54,7 @@ def root(ctx: click.Context) -> int:
     llmspell tool info calculator
     llmspell tool invoke calculator input='2 + 2'
     llmspell run script.lua -- first second --name value
-    """
+    """  # noqa: D301 - click marks paragraphs with a backspace
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
     return 0
@@ -78,7 +78,7 @@ def run_click(words: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
     except Exception as error:  # noqa: BLE001 - the CLI's own top: a command's module that does not import
-        from llmspell.failures import report  # noqa: PLC0415
+        from llmspell.failures import report
 
         return report(error, Options())
     return status if isinstance(status, int) else 0

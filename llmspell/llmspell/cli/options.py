@@ -21,20 +21,17 @@ _WHAT = {"read": ("PATH", "reading a file or folder"), "write": ("PATH", "writin
          "env": ("NAME", "reading an environment variable")}  # fmt: skip
 
 
-class Seconds(click.ParamType):
-    """A time in seconds, above 0."""
-
-    name = "seconds"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read `1`, `0.5` or `1e3`."""
-        try:
-            seconds = float(value)
-        except ValueError:
-            seconds = 0.0
-        if not 0 < seconds < float("inf"):
-            self.fail(f"'{value}' is no time in seconds above 0.", param, ctx)
-        return seconds
+def _seconds(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    """Read a time in seconds, above 0: `1`, `0.5`, `1e3`."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise click.BadParameter(f"'{value}' is no time in seconds above 0.")
+    return seconds
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
@@ -46,7 +43,9 @@ def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
 
 
 def _option(*names: str, section: str, **settings: Any) -> Callable[[Any], Any]:
-    return click.option(*names, cls=SectionedOption, section=section, expose_value=False, callback=_remember, **settings)
+    return click.option(
+        *names, cls=SectionedOption, section=section, expose_value=False, callback=_remember, **settings
+    )
 
 
 def global_options(*, profile: str = "-p", output: bool = True) -> Callable[[Any], Any]:
@@ -66,8 +65,13 @@ def global_options(*, profile: str = "-p", output: bool = True) -> Callable[[Any
     ]  # fmt: skip
     if output:
         found.append(
-            _option("--output", type=click.Choice(FORMATS), section=section, metavar="FORMAT",
-                    help="Print as text, json, pretty or jsonl (one object a line).")  # fmt: skip
+            _option(
+                "--output",
+                type=click.Choice(FORMATS),
+                section=section,
+                metavar="FORMAT",
+                help="Print as text, json, pretty or jsonl (one object a line).",
+            )
         )
     return _all(found)
 
@@ -107,7 +111,7 @@ def select_option(what: str) -> Callable[[Any], Any]:
 def timeout_option(what: str) -> Callable[[Any], Any]:
     """Return ``--timeout``, in seconds, above 0."""
     return click.option(
-        "--timeout", "timeout_s", type=Seconds(), metavar="SECONDS",
+        "--timeout", "timeout_s", callback=_seconds, metavar="SECONDS",
         help=f"Stop {what} after this time (exit 124).",
     )  # fmt: skip
 

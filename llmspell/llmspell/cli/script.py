@@ -13,14 +13,14 @@ from llmspell.cli.sections import Command
 _ENGINES = {"lua": "lua", "javascript": "javascript", "js": "javascript", "python": "python"}
 
 
-def _engine(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+def _engine(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     return _ENGINES[value] if value else None
 
 
 def _script_options(function: Any) -> Any:
     for decorate in (
-        click.option("--rag-profile", hidden=True),
-        click.option("--stream", is_flag=True, hidden=True),
+        click.option("--rag-profile", hidden=True, expose_value=False),
+        click.option("--stream", is_flag=True, hidden=True, expose_value=False),
         click.option("--connect", metavar="ADDR", help="Run in a kernel elsewhere (not available yet)."),
         click.option(
             "--engine", type=click.Choice([*_ENGINES]), callback=_engine, metavar="NAME",
@@ -44,8 +44,6 @@ def run(
     timeout_s: float | None,
     engine: str | None,
     connect: str | None,
-    stream: bool,
-    rag_profile: str | None,
 ) -> int:
     """Run a Lua script, or standard input where SCRIPT is "-".
 
@@ -60,8 +58,8 @@ def run(
 
     Exit status: what the script gives os.exit, else 0; 1 the script failed; 2 there is no such script; 124 out
     of time; 130 interrupted.
-    """
-    from llmspell.actions import script as actions  # noqa: PLC0415 - help needs no tools
+    """  # noqa: D301 - click marks paragraphs with a backspace
+    from llmspell.actions import script as actions  # help needs no tools
 
     return act(
         lambda options: actions.run(options, (script, *args), timeout_s=timeout_s, engine=engine, connect=connect)
@@ -78,17 +76,13 @@ def exec_(
     timeout_s: float | None,
     engine: str | None,
     connect: str | None,
-    stream: bool,
-    rag_profile: str | None,
 ) -> int:
     """Run a piece of Lua; the value of a bare expression is printed.
 
     \b
     llmspell exec '2^10'
     llmspell exec 'print(#Tool.list())'
-    """
-    from llmspell.actions import script as actions  # noqa: PLC0415
+    """  # noqa: D301 - click marks paragraphs with a backspace
+    from llmspell.actions import script as actions
 
-    return act(
-        lambda options: actions.execute(options, code, timeout_s=timeout_s, engine=engine, connect=connect)
-    )
+    return act(lambda options: actions.execute(options, code, timeout_s=timeout_s, engine=engine, connect=connect))

@@ -11,9 +11,9 @@ from llmspell.cli.sections import Command
 
 
 @click.group(cls=LazyGroup, no_args_is_help=True)
-@click.option("--source", default="local", hidden=True, type=click.Choice(["local"]))
+@click.option("--source", default="local", hidden=True, type=click.Choice(["local"]), expose_value=False)
 @global_options()
-def tool(source: str) -> None:
+def tool() -> None:
     """List, describe, search and call tools."""
 
 
@@ -30,12 +30,10 @@ def list_(category: str | None, detailed: bool, select: str | None, format: str 
     As json an array of names; with --detailed or as jsonl objects with name, description, category,
     security_level and version.
     """
-    from llmspell.actions import catalog  # noqa: PLC0415 - the group's help needs no tools
+    from llmspell.actions import catalog  # the group's help needs no tools
 
     return act(
-        lambda options: catalog.list_tools(
-            options, category=category, detailed=detailed, select=select, format=format
-        )
+        lambda options: catalog.list_tools(options, category=category, detailed=detailed, select=select, format=format)
     )
 
 
@@ -48,11 +46,9 @@ def list_(category: str | None, detailed: bool, select: str | None, format: str 
 @global_options()
 def info(name: str, show_schema: bool, select: str | None, format: str | None) -> int:
     """Describe a tool: parameters, level, settings, an example."""
-    from llmspell.actions import catalog  # noqa: PLC0415
+    from llmspell.actions import catalog
 
-    return act(
-        lambda options: catalog.info(options, (name,), show_schema=show_schema, select=select, format=format)
-    )
+    return act(lambda options: catalog.info(options, (name,), show_schema=show_schema, select=select, format=format))
 
 
 @tool.command(cls=Command)
@@ -63,11 +59,9 @@ def info(name: str, show_schema: bool, select: str | None, format: str | None) -
 @format_option()
 @policy_options
 @global_options()
-def search(
-    words: tuple[str, ...], category: str | None, detailed: bool, select: str | None, format: str | None
-) -> int:
+def search(words: tuple[str, ...], category: str | None, detailed: bool, select: str | None, format: str | None) -> int:
     """Find tools by words of their name, description or parameters; any word counts."""
-    from llmspell.actions import catalog  # noqa: PLC0415
+    from llmspell.actions import catalog
 
     return act(
         lambda options: catalog.search(
@@ -83,7 +77,7 @@ def search(
 @select_option("the tool's output")
 @click.option("--raw", is_flag=True, help="Print the bare result: no envelope, no quotes.")
 @timeout_option("the tool")
-@click.option("--stream", is_flag=True, hidden=True)
+@click.option("--stream", is_flag=True, hidden=True, expose_value=False)
 @format_option()
 @policy_options
 @global_options()
@@ -94,7 +88,6 @@ def invoke(
     select: str | None,
     raw: bool,
     timeout_s: float | None,
-    stream: bool,
     format: str | None,
 ) -> int:
     """Call a tool.
@@ -116,8 +109,8 @@ def invoke(
 
     Exit status: 0; 1 the tool failed; 2 wrong parameters; 3 no such tool; 4 refused by the policy; 124 out of
     time; 130 interrupted.
-    """
-    from llmspell.actions.tool import invoke as call  # noqa: PLC0415
+    """  # noqa: D301 - click marks paragraphs with a backspace
+    from llmspell.actions.tool import invoke as call
 
     return act(
         lambda options: call(
@@ -134,6 +127,6 @@ def invoke(
 @global_options()
 def test(name: str, verbose: bool, format: str | None) -> int:
     """Run a tool's own examples and compare their results."""
-    from llmspell.actions import examples  # noqa: PLC0415
+    from llmspell.actions import examples
 
-    return act(lambda options: examples.test(options, name, verbose=verbose, format=format))
+    return act(lambda options: examples.run_examples(options, name, verbose=verbose, format=format))

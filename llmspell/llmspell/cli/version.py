@@ -19,7 +19,7 @@ from llmspell.cli.sections import Command
 @global_options()
 def version(verbose: bool, component: str | None, short: bool, client: bool, format: str | None) -> int:
     """Show versions."""
-    from llmspell.actions import version as actions  # noqa: PLC0415
+    from llmspell.actions import version as actions
 
     return act(
         lambda options: actions.version(

@@ -86,9 +86,9 @@ def _content(path: str) -> bytes:
 
 
 def _parse(path: str, content: bytes) -> tuple[dict[str, JsonValue], dict[str, int]]:
-    import tomllib  # noqa: PLC0415 - 14 ms, only where there is a file
+    import tomllib  # 14 ms, only where there is a file
 
-    from llmspell.config.lines import key_lines  # noqa: PLC0415 - compiles regular expressions
+    from llmspell.config.lines import key_lines  # compiles regular expressions
 
     try:
         text = content.decode("utf-8")
@@ -100,7 +100,7 @@ def _parse(path: str, content: bytes) -> tuple[dict[str, JsonValue], dict[str, i
 
 
 def _place(path: str, lines: dict[str, int], key: str) -> str:
-    from llmspell.config.lines import line_of  # noqa: PLC0415 - imported by now
+    from llmspell.config.lines import line_of  # imported by now
 
     number = line_of(lines, key)
     return path if number is None else f"{path}:{number}"

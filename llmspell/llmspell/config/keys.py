@@ -66,7 +66,9 @@ _ANNOTATIONS = {
 
 
 def _rules(prefix: str) -> tuple[Key, ...]:
-    allow = [Key(f"{prefix}.allow_{kind}", "strings", [], f"also {what}", widens=True) for kind, what in _SUBJECTS.items()]
+    allow = [
+        Key(f"{prefix}.allow_{kind}", "strings", [], f"also {what}", widens=True) for kind, what in _SUBJECTS.items()
+    ]
     deny = [Key(f"{prefix}.deny_{kind}", "strings", [], f"never these {what}") for kind, what in _SUBJECTS.items()]
     return (*allow, *deny)
 
@@ -123,7 +125,7 @@ LATER: tuple[str, ...] = (
 
 def tool_keys() -> tuple[Key, ...]:
     """Return the keys of the built-in tools: `tools.<tool_name>.<setting>`, `policy.tools.<tool_name>.<rule>`."""
-    from llmspell_tools.manifest import TOOLS  # noqa: PLC0415 - large, and only a configuration needs it
+    from llmspell_tools.manifest import TOOLS  # large, and only a configuration needs it
 
     found: list[Key] = []
     for name, entry in TOOLS.items():
@@ -161,7 +163,7 @@ def known_keys() -> dict[str, Key]:
 
 def is_later(path: str) -> bool:
     """Tell whether a key is one of the original's that changes nothing yet."""
-    return any(path == entry or entry.endswith(".*") and path.startswith(entry[:-1]) for entry in LATER)
+    return any(path == entry or (entry.endswith(".*") and path.startswith(entry[:-1])) for entry in LATER)
 
 
 def problem(key: Key, value: object) -> str | None:

@@ -39,6 +39,4 @@ def profile_values(name: str) -> dict[str, JsonValue]:
     known = ", ".join(sorted(PROFILES))
     if name in _LATER:
         raise ConfigurationError(f"profile '{name}' is not available yet; there are: {known}", exit_status=2)
-    raise ConfigurationError(
-        f"no profile '{name}' (there are: {known}){did_you_mean(name, PROFILES)}", exit_status=2
-    )
+    raise ConfigurationError(f"no profile '{name}' (there are: {known}){did_you_mean(name, PROFILES)}", exit_status=2)

@@ -68,6 +68,12 @@ class Settings:
         key = known_keys().get(path)
         return key.default if key is not None else None
 
+    def integer(self, path: str) -> int:
+        """Return what holds for a key that has a whole number."""
+        value = self.get(path)
+        assert isinstance(value, int)  # the key's kind was checked when the file was read
+        return value
+
     def origin(self, path: str) -> str:
         """Return who said so: `path:line`, a variable, a flag or `default`."""
         for layer in reversed(self.layers):
