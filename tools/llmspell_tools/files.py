@@ -268,6 +268,33 @@ def copy(
     return copied
 
 
+def _open_folder(place: Place) -> int | str:
+    if not OPENAT:
+        return place.name
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.open(place.name, flags, dir_fd=place.folder_fd)
+
+
+def _entries(folder: int | str, path: str, max_entries: int | None, limit: str) -> list[FileFacts]:
+    entries: list[FileFacts] = []
+    with os.scandir(folder) as scan:
+        for entry in scan:
+            if max_entries is not None and len(entries) >= max_entries:
+                raise LimitExceeded(
+                    f"'{path}' has more than {max_entries} entries; the limit is {limit}",
+                    details={"path": path, "limit": max_entries, "key": limit},
+                )
+            try:
+                entries.append(FileFacts(_shown(entry.name), entry.stat(follow_symlinks=False)))
+            except FileNotFoundError:
+                continue  # removed while we looked
+    return entries
+
+
+def _by_name(entry: FileFacts) -> str:
+    return entry.name
+
+
 def _check_move(policy: Policy, old: Place, new: Place, tool: str) -> None:
     policy.check_path("read", old.path, tool, asked=old.asked)
     if old.found is None:
