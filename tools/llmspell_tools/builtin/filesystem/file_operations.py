@@ -265,7 +265,7 @@ class _Call:
             "modified": _moment(facts.modified),
             "accessed": _moment(facts.accessed),
         }
-        return _answer("metadata", f"Retrieved metadata for {self._path}", result)
+        return _answer("metadata", f"Retrieved metadata for {self._path}", result, {"file_path": self._path})
 
     def exists(self) -> ToolResult:
         found = files.exists(self._policy, self._path, self._tool)
