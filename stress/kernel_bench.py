@@ -1,4 +1,4 @@
-"""Our kernel beside ipykernel in one run: latency, throughput, CPU, start, memory, output; and tool calls beside an echo.
+"""Our kernel beside ipykernel in one run: latency, throughput, CPU, start, memory, output; tool calls beside an echo.
 
 Both kernels get the same raw client, the same kind of cell (`x=1`) and fresh processes in every round; rounds are
 interleaved and medians compared. Every answer is verified after the clock stops (`raw_client.Answers`). The echo is a
@@ -48,9 +48,7 @@ def run() -> list[dict[str, Any]]:
                 measured = _measure(name, command, Path(folder) / f"{name}-{number}.json")
                 for key, value in measured.items():
                     results[name].setdefault(key, []).append(value)
-    return _figures(
-        {name: {key: median(values) for key, values in rows.items()} for name, rows in results.items()}
-    )
+    return _figures({name: {key: median(values) for key, values in rows.items()} for name, rows in results.items()})
 
 
 def _measure(name: str, command: list[str], connection_file: Path) -> dict[str, float]:
@@ -79,7 +77,7 @@ def _sequential(client: Client, count: int) -> list[float]:
         mark = msg_id.encode("ascii")
         started = time.perf_counter()
         send(client.shell, frames)
-        answers.published += client.until_idle(msg_id, mark)
+        answers.published += client.until_idle(mark)
         times.append(time.perf_counter() - started)
         answers.replies.append(receive(client.shell))
     answers.check([msg_id for msg_id, _ in requests])
@@ -99,7 +97,7 @@ def _pipelined(client: Client, process: Process, count: int) -> tuple[float, flo
         send(client.shell, frames)
     for _ in range(min(IN_FLIGHT, count)):
         answers.replies.append(receive(client.shell))
-    answers.published = client.until_idle(last, last.encode("ascii"))
+    answers.published = client.until_idle(last.encode("ascii"))
     wall = time.perf_counter() - started
     cpu = process.cpu_s() - used
     answers.check([msg_id for msg_id, _ in requests])
@@ -111,7 +109,7 @@ def _prints(client: Client, code: str) -> float:
     answers = Answers(client)
     started = time.perf_counter()
     send(client.shell, frames)
-    answers.published = client.until_idle(msg_id, msg_id.encode("ascii"))
+    answers.published = client.until_idle(msg_id.encode("ascii"))
     spent = time.perf_counter() - started
     answers.replies.append(receive(client.shell))
     answers.check([msg_id])

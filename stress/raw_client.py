@@ -202,13 +202,13 @@ class Client:
                 receive(sock)
         return first
 
-    def until_idle(self, msg_id: str, parent_mark: bytes) -> list[list[bytes]]:
+    def until_idle(self, msg_id: bytes) -> list[list[bytes]]:
         """Return the iopub messages up to the idle of one request; only bytes are looked at."""
         seen = []
         while True:
             frames = receive(self.iopub)
             seen.append(frames)
-            if frames[-1].startswith(b'{"execution_state"') and b"idle" in frames[-1] and parent_mark in frames[-3]:
+            if frames[-1].startswith(b'{"execution_state"') and b"idle" in frames[-1] and msg_id in frames[-3]:
                 return seen
 
 

@@ -1,4 +1,4 @@
-"""Connection files: read as they are, written whole and private. Source: security-and-reliability, "connection file"."""
+"""Connection files: read as they are, written whole and private."""
 
 from __future__ import annotations
 

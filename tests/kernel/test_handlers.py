@@ -229,7 +229,9 @@ def test_kernel_info_tells_what_jupyterlab_highlights_by():
     assert info["status"] == "ok"
     assert info["protocol_version"] == "5.5"
     language = info["language_info"]
-    assert {key: language[key] for key in ("name", "mimetype", "file_extension", "codemirror_mode", "pygments_lexer")} == {
+    assert {
+        key: language[key] for key in ("name", "mimetype", "file_extension", "codemirror_mode", "pygments_lexer")
+    } == {
         "name": "lua",
         "mimetype": "text/x-lua",
         "file_extension": ".lua",
@@ -350,7 +352,11 @@ def test_invoke_gives_the_result_one_level_deep(desk):
         ({"command": "invoke", "name": "echo-tool", "params": None}, "validation_error", "text"),
         ({"command": "invoke", "name": "echo-tool", "params": {"text": 5}}, "validation_error", "text"),
         ({"command": "invoke", "name": "echo-tool", "params": {"text": "a", "tims": 2}}, "validation_error", "times"),
-        ({"command": "invoke", "name": "echo-tool", "params": {"text": ""}, "timeout": 0}, "validation_error", "timeout"),
+        (
+            {"command": "invoke", "name": "echo-tool", "params": {"text": ""}, "timeout": 0},
+            "validation_error",
+            "timeout",
+        ),
         ({"command": "invoke", "name": "slow-tool", "timeout": 0.01}, "timeout", "deadline"),
         ({"command": "list", "category": "nonsense"}, "validation_error", "category"),
         ({"command": "list", "category": 5}, "validation_error", "category"),
