@@ -321,12 +321,15 @@ class Policy:
         check(self.layers, name, tool)
 
     def _path_rules(self, kind: str, tool: str) -> tuple[PathRules, ...]:
-        key = (kind, tool)
-        found = self._paths.get(key)
+        found = self._paths.get((kind, tool))
         if found is None:
             from llmspell_tools.policy_rules import PathRules
 
             # Two threads may both compile; the results are equal, and the last one stays.
-            found = tuple(PathRules(layer.allow(kind, tool), layer.deny(kind, tool)) for layer in self.layers)
-            self._paths[key] = found
+            layers = self.layers
+            if tool and not any(tool in layer.tools for layer in layers):
+                found = self._path_rules(kind, "")
+            else:
+                found = tuple(PathRules(layer.allow(kind, tool), layer.deny(kind, tool)) for layer in layers)
+            self._paths[kind, tool] = found
         return found

@@ -99,15 +99,16 @@ class PathRules:
         self._waypoints: set[str] = {"/"}
         self._deny: dict[str, Rule] = {}
         self._names: list[tuple[tuple[str, ...], Rule]] = []
+        known: dict[str, str] = {}
         for rule in allow:
-            for spelling in _spellings(rule.value):
+            for spelling in _spellings(rule.value, known):
                 self._roots.setdefault(spelling, rule)
                 self._add_waypoints(spelling)
         for rule in deny:
             if rule.value.startswith("**/"):
                 self._names.append((tuple(rule.value[3:].casefold().split("/")), rule))
                 continue
-            for spelling in _spellings(rule.value):
+            for spelling in _spellings(rule.value, known):
                 self._deny.setdefault(fold(spelling), rule)
 
     def _add_waypoints(self, path: str) -> None:
@@ -182,9 +183,24 @@ def _covering(path: str, table: Mapping[str, Rule]) -> Rule | None:
         path = above
 
 
-def _spellings(value: str) -> tuple[str, ...]:
+def _spellings(value: str, known: dict[str, str]) -> tuple[str, ...]:
     """Return the path as written and, where a link is on the way, as it really is."""
-    real = os.path.realpath(value)
-    if os.sep != "/":
-        real = real.replace(os.sep, "/")
+    real = _real(value, known) if os.sep == "/" else os.path.realpath(value).replace(os.sep, "/")
     return (value,) if real == value else (value, real)
+
+
+def _real(path: str, known: dict[str, str]) -> str:
+    """Return `os.path.realpath`, with one system call for a path whose folder is ``known`` already."""
+    found = known.get(path)
+    if found is None:
+        above = parent(path)
+        if above is None:
+            return path
+        found = _real(above, known).rstrip("/") + path[path.rfind("/") :]
+        try:
+            os.readlink(found)
+            found = os.path.realpath(found)
+        except OSError:
+            pass  # no link, or nothing there
+        known[path] = found
+    return found
