@@ -43,6 +43,8 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _START = f"import sys; sys.path.append({_ROOT!r}); from llmspell_tools.isolated_worker import main; main()"
 _STDERR_TAIL_BYTES = 4096
 _CHUNK_BYTES = 1 << 18
+#: A signal that the system gave to another thread does not end a wait: look up now and then.
+_LOOK_UP_MS = 500.0
 #: What the protocol adds to a value of the largest allowed size.
 _SLACK_BYTES = 64 * 1024
 
@@ -248,7 +250,7 @@ class Worker:
             left = deadline - time.monotonic()
             if left <= 0:
                 self._raise_timeout(context, limits)
-            for fd, _ in poll.poll(min(left * 1000.0 + 1.0, 3_600_000.0)):
+            for fd, _ in poll.poll(min(left * 1000.0 + 1.0, _LOOK_UP_MS)):
                 if fd == self._requests:
                     if not self._write(views):
                         poll.unregister(fd)
