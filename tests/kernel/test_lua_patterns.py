@@ -168,7 +168,7 @@ def test_a_method_call_does_not_count_its_subject():
 def test_the_way_of_a_pattern_on_a_megabyte(pattern, way):
     """What the cost bound decides for a subject of 10^6 bytes; ordinary scans stay in C."""
     _, native = load()
-    plan = native["patterns"]["plan_for"](pattern.replace("\\n", "\n"))
+    plan = native["pattern_plan"](pattern.replace("\\n", "\n"))
 
     taken = next((name for name in ("straight", "stepped") if plan[name] >= 10**6), "matched")
     assert way == taken

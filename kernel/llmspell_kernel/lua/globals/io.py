@@ -1,0 +1,64 @@
+"""The global `io`: Lua's file library over the policy; the Lua half is `prelude/io.lua`.
+
+Standard input comes from `EngineSettings.read_stdin`; without it a read is an error that says so. `io.popen` names
+process-executor instead. Files stay open from cell to cell; after each run what waits in them is written, and the
+engine's end closes them. Above `open_files.py`, which says what the modes do.
+"""
+
+from __future__ import annotations
+
+from llmspell_kernel.lua.globals.open_files import OpenFiles
+from llmspell_kernel.lua.runtime import LuaError
+from llmspell_tools.errors import LlmspellError, ToolExecutionError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from llmspell_kernel.lua.bridge import Bridge
+    from llmspell_kernel.lua.runtime import LuaFunction
+
+
+def install(bridge: Bridge) -> None:
+    """Put `io` into the environment of scripts."""
+    opened = OpenFiles(bridge)
+
+    def stdin(count: int) -> str:
+        reader = bridge.settings.read_stdin
+        if reader is None:
+            raise ToolExecutionError("there is no standard input here to read from")
+        bridge.output.flush()
+        with bridge.blocking():
+            return reader(count).decode("latin-1")
+
+    bridge.prelude.native["max_open_files"] = bridge.settings.max_open_files
+    bridge.load("file_reading.lua")
+    _, flush_all = bridge.load(
+        "io.lua",
+        open=opened.open,
+        tmpfile=opened.tmpfile,
+        read=opened.read,
+        write=opened.write,
+        seek=opened.seek,
+        flush=opened.flush,
+        close=opened.close,
+        stdin=stdin,
+    )
+
+    def flush() -> None:
+        if opened:
+            _flush(bridge, flush_all)
+
+    def close() -> None:
+        flush()
+        opened.close_all()
+
+    bridge.on_run_end(flush)
+    bridge.on_close(close)
+
+
+def _flush(bridge: Bridge, flush_all: LuaFunction) -> None:
+    try:
+        failures = flush_all()
+    except (LuaError, LlmspellError) as error:
+        failures = str(error)
+    if failures:
+        bridge.output.error_text(f"could not write {failures}\n")
