@@ -63,10 +63,6 @@ class Prelude:
         self.native[file.removesuffix(".lua")] = result[0] if isinstance(result, tuple) else result
         return result
 
-    @staticmethod
-    def exists(file: str) -> bool:
-        return os.path.exists(os.path.join(_FOLDER, file))
-
     def run(self, text: str, host: Mapping[str, object] | None = None) -> LuaValue:
         """Run trusted Lua with ``native, host, limits``."""
         table = self.runtime.table_from(dict(host)) if host else None

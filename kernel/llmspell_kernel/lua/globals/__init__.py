@@ -22,15 +22,14 @@ _PATTERNS = (
 
 def install_globals(bridge: Bridge, exit_run: Callable[[int], None]) -> None:
     """Fill the environment of scripts."""
-    from llmspell_kernel.lua.globals import json, tool
+    from llmspell_kernel.lua import modules
+    from llmspell_kernel.lua.globals import io, json, os, tool
 
     output = bridge.output
     bridge.load("print.lua", append=output.parts.append, flush=output.flush, error=output.error_text, exit=exit_run)
     for stem in _PATTERNS:
-        if stem == "pretty" and not bridge.prelude.exists("pretty.lua"):
-            bridge.prelude.native["pretty"] = bridge.prelude.native["tostring"]
-            continue
         bridge.prelude.load(stem + ".lua")
     bridge.extend("string", bridge.prelude.native["patterns"])
-    json.install(bridge)
+    for library in (io, os, modules, json):
+        library.install(bridge)
     tool.install(bridge)

@@ -1,22 +1,22 @@
 """The global `Tool`: every tool of the registry, called from Lua. Source of names and shapes: the original's Lua API.
 
 The shim in `prelude/tool.lua` sends flat parameters as they are and others as a stream (`encode.lua`), and builds the
-result's tables from a flat answer; a result that is not flat crosses as tables made by lupa. The `ToolResult` itself
-crosses as an opaque value, out of scripts' reach, so that `text` and `data` are made only where somebody reads them.
+result's tables by its shape (`shapes.py`); a shape that is new crosses as tables made by lupa, and
+brings the `ToolResult` as an opaque value, out of scripts' reach: `text` and `data` are made when somebody reads them.
 """
 
 from __future__ import annotations
 
-from llmspell_kernel.lua.convert import to_lua_text
+from llmspell_kernel.lua.convert import from_lua_text, human_text, to_lua_text
 from llmspell_kernel.lua.globals import lua_tools
 from llmspell_kernel.lua.globals.schema_view import info, schema_table, summary
+from llmspell_kernel.lua.globals.shapes import Shapes
 from llmspell_tools import jsontext
 from llmspell_tools.envelope import is_envelope
 from llmspell_tools.errors import Cancelled, InvalidParameters, LlmspellError, ToolNotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
     from llmspell_kernel.lua.bridge import Bridge
@@ -34,9 +34,6 @@ _PREFIXES = {
     "configuration_error": "Configuration error: ",
     "internal_error": "Internal error: ",
 }
-_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
-#: Results in one answer; Lua's stack has a limit.
-_MAX_FLAT = 200
 
 
 def install(bridge: Bridge) -> None:
@@ -48,7 +45,10 @@ def install(bridge: Bridge) -> None:
         {
             "call": tools.call,
             "call_stream": tools.call_stream,
+            "shape": tools.shape,
+            "shape_text": bridge.guard(tools.shape_text),
             "lazy": bridge.guard(tools.lazy),
+            "data": bridge.guard(tools.data),
             "describe": bridge.guard(tools.describe),
             "list": bridge.guard(tools.list),
             "categories": bridge.guard(tools.categories),
@@ -66,31 +66,31 @@ def install(bridge: Bridge) -> None:
 class ToolCalls:
     """The callbacks of `tool.lua`; owner thread only."""
 
-    __slots__ = ("_blocking", "_bridge", "_decoder", "_encoder", "_registry")
+    __slots__ = ("_blocking", "_bridge", "_decoder", "_encoder", "_parts", "_registry", "_shapes")
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
         self._registry = bridge.registry
         self._decoder = bridge.decoder
         self._encoder = bridge.encoder
+        self._parts = bridge.output.parts
+        self._shapes = Shapes()
         self._blocking: dict[str, bool] = {}
 
     def call(self, name: str, *pairs: Any) -> tuple[Any, ...]:
         """Call a tool with flat parameters: key, scalar, key, scalar...
 
         Returns:
-            ``(True, result, metadata, media, count, key, scalar, ..., count, key, object, ...)``: see `_flatten`;
-            or ``(True, result, metadata, media, None, output)``; or ``(False, kind, message)``.
+            ``(True, text, metadata, media, shape, scalar, ...)``: see `shapes.py`; or
+            ``(True, result, metadata, media, None, output)``; or ``(False, kind, message)``.
         """
         try:
-            following = iter(pairs)
-            parameters: dict[str, Any] = {}
-            for key in following:
-                value = next(following)
+            if len(pairs) == 2:
+                key, value = pairs
                 if value.__class__ is str and not value.isascii():
-                    value = self._decoder.text(value)
-                parameters[key] = value
-            return self._call(name, parameters)
+                    value = from_lua_text(value)
+                return self._call(name, {key: value})
+            return self._call(name, _parameters(pairs))
         except BaseException as error:  # noqa: BLE001 - lupa would hand the exception object to Lua
             return self._failed(error)
 
@@ -106,30 +106,51 @@ class ToolCalls:
             return self._failed(error)
 
     def _call(self, name: str, parameters: dict[str, Any]) -> tuple[Any, ...]:
-        bridge = self._bridge
-        run = bridge.run
+        run = self._bridge.run
         if run is None:
             raise Cancelled("no script runs")
-        if bridge.output.parts:
-            bridge.output.flush()
+        if self._parts:
+            self._bridge.output.flush()
         blocking = self._blocking.get(name)
         if blocking is None:
             blocking = self._blocking[name] = self._registry.get(name).blocking
         if blocking:
             result = self._call_blocking(run, name, parameters)
+        elif run.in_tool:
+            result = self._registry.invoke(name, parameters, context=run.context)
         else:
-            outer, run.in_tool = run.in_tool, True
+            run.in_tool = True
             try:
                 result = self._registry.invoke(name, parameters, context=run.context)
             finally:
-                run.in_tool = outer
+                run.in_tool = False
+        if result._text is None and not result.metadata and not result.media:
+            answer = self._shapes.match_last(result.output)
+            if answer is not None:
+                return answer
+        return self._answer(result)
+
+    def _answer(self, result: ToolResult) -> tuple[Any, ...]:
         output = result.output
-        if output.__class__ is dict and is_envelope(output):
-            flat: list[Any] = [True, result, *self._extras(result)]
-            if _flatten(output, flat) and len(flat) < _MAX_FLAT:
-                return tuple(flat)
-            return True, result, *self._extras(result), None, self._encoder.to_lua(output)
-        return True, result, *self._extras(result), 0, 0
+        to_lua = self._encoder.to_lua
+        metadata = to_lua(result.metadata) if result.metadata else None
+        media = to_lua(result.media) if result.media else None
+        if not is_envelope(output):
+            return True, result, metadata, media, None, None
+        answer = self._shapes.match(output)
+        if answer is None:
+            return True, result, metadata, media, None, to_lua(output)
+        text = to_lua_text(result.text) if result.has_own_text else None
+        return (True, text, metadata, media, *answer[4:])
+
+    def shape(self, number: int) -> str:
+        """Return the Lua text of a shape's constructor."""
+        return self._shapes.shapes[number - 1].lua_source()
+
+    def shape_text(self, number: int, *tokens: Any) -> str:
+        """Return the text of a result of this shape, made from its fields."""
+        fields = self._decoder.value(tokens)
+        return to_lua_text(jsontext.dumps(self._shapes.shapes[number - 1].ordered(fields), 2))
 
     def _call_blocking(self, run: Run, name: str, parameters: dict[str, Any]) -> ToolResult:
         if run.reason is not None:
@@ -140,11 +161,6 @@ class ToolCalls:
             return self._registry.invoke(name, parameters, context=run.context)
         finally:
             run.in_tool, run.blocking = outer
-
-    def _extras(self, result: ToolResult) -> tuple[Any, Any]:
-        metadata = self._encoder.to_lua(result.metadata) if result.metadata else None
-        media = self._encoder.to_lua(result.media) if result.media else None
-        return metadata, media
 
     def _failed(self, error: BaseException) -> tuple[Any, ...]:
         text = self._bridge.failure_text(error)
@@ -162,8 +178,12 @@ class ToolCalls:
             return self._encoder.to_lua(output)
         if not isinstance(output, str) and not result.has_own_text:
             return None
+        return self.data(to_lua_text(result.text))
+
+    def data(self, text: str) -> Any:
+        """Return what a tool's own text holds if it is JSON and no envelope, or nil."""
         try:
-            value = jsontext.loads(result.text)
+            value = jsontext.loads(text if text.isascii() else text.encode("latin-1"))
         except InvalidParameters:
             return None
         return None if is_envelope(value) else self._encoder.to_lua(value)
@@ -209,41 +229,15 @@ class ToolCalls:
             return None
 
 
-def _flatten(members: Mapping[str, Any], flat: list[Any]) -> bool:
-    """Append ``count, key, scalar, ..., count, key, object, ...``; False if there is more in it than scalars and dicts."""
-    place = len(flat)
-    flat.append(0)
-    nested = None
-    for key, value in members.items():
-        kind = value.__class__
-        if kind is str:
-            if not value.isascii():
-                value = to_lua_text(value)
-        elif kind is dict:
-            nested = [] if nested is None else nested
-            nested.append((key, value))
-            continue
-        elif kind is int:
-            if not _SMALLEST <= value <= _LARGEST:
-                return False
-        elif value is None:
-            continue
-        elif kind is not bool and kind is not float:
-            return False
-        if not key.isascii():
-            return False
-        flat.append(key)
-        flat.append(value)
-    flat[place] = (len(flat) - place) // 2
-    if nested is None:
-        flat.append(0)
-        return True
-    flat.append(len(nested))
-    for key, value in nested:
-        flat.append(key)
-        if not key.isascii() or not _flatten(value, flat):
-            return False
-    return True
+def _parameters(pairs: tuple[Any, ...]) -> dict[str, Any]:
+    following = iter(pairs)
+    parameters: dict[str, Any] = {}
+    for key in following:
+        value = next(following)
+        if value.__class__ is str and not value.isascii():
+            value = from_lua_text(value)
+        parameters[key if key.isascii() else human_text(key)] = value
+    return parameters
 
 
 def _plain(value: Any) -> Any:

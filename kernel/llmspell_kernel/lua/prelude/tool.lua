@@ -1,51 +1,70 @@
 -- The global Tool. Parameters that are flat cross as they are, others as a stream; results are built here.
 --
 -- host: call(name, key, value, ...), call_stream(name, stream...) -> true, result, metadata, media, answer... |
---   false, kind, message; lazy(result, key); describe(name); list(category, words); categories(); get_info(name);
---   last_error(); register(stream...); bind(dispatch), unbind() around calls inside coroutines.
+--   false, kind, message; lazy(result, key), shape_text(shape, stream...), data(text): what is read late; describe(name); list(category, words); categories(); get_info(name);
+--   last_error(); shape(number) -> constructor's text; register(stream...); bind(dispatch), unbind() around calls inside coroutines.
 -- Returns the global, and dispatch(name, params): how Python calls the tools written in Lua.
 local native, host = ...
-local call, call_stream, lazy = host.call, host.call_stream, host.lazy
+local call, call_stream = host.call, host.call_stream
 local bind, unbind = host.bind, host.unbind
 local check, raise, encode, settle = native.check, native.raise, native.encode, native.settle
-local next, type, unpack, rawset, select = next, type, table.unpack, rawset, select
+local next, type, unpack, rawget, rawset = next, type, table.unpack, rawget, rawset
 local setmetatable, getmetatable = setmetatable, debug.getmetatable
 local xpcall, error = xpcall, error
 local SCALAR = { string = true, number = true, boolean = true }
 
 -- Results -------------------------------------------------------------------------------------------------------------
 
+-- `text`, `_raw_text` and `data` are made when first read. A result that crossed by its shape makes its text again
+-- from its fields; another one has the ToolResult in its metatable, where no script can reach it.
 local LAZY = { text = true, _raw_text = true, data = true }
+local EXTRA = { metadata = true, media = true, text = true, _raw_text = true, data = true }
 
-local function read_lazily(fields, key)
-  if not LAZY[key] then return nil end
-  local value = check(lazy(getmetatable(fields).result, key))
+local function remember(fields, key, value)
   rawset(fields, key, value)
   return value
 end
 
--- One object of `_flatten` in globals/tool.py from `place` on: the table, and where it ends.
-local function assemble(flat, place)
-  local members, last = {}, place + 2 * flat[place]
-  for index = place + 1, last, 2 do members[flat[index]] = flat[index + 1] end
-  place = last + 2
-  for _ = 1, flat[last + 1] do
-    local name = flat[place]
-    members[name], place = assemble(flat, place + 1)
-  end
-  return members, place
+local function read_lazily(fields, key)
+  if not LAZY[key] then return nil end
+  return remember(fields, key, check(host.lazy(getmetatable(fields).result, key)))
 end
 
-local function build(result, metadata, media, count, ...)
-  local fields
-  if count then
-    fields = assemble({ count, ... }, 1)
-  else
-    fields = ...
+local function written(shape, ok, ...)
+  if ok then return check(host.shape_text(shape, ...)) end
+  return raise("the result's text cannot be made any more: " .. (...))
+end
+
+local function read_shaped(fields, key)
+  if not LAZY[key] then return nil end
+  local text = rawget(fields, "text")
+  if key == "data" then
+    if text then return remember(fields, key, check(host.data(text))) end
+    return nil
   end
+  if text then return remember(fields, key, text) end
+  local own = {}
+  for name, member in next, fields do
+    if not EXTRA[name] then own[name] = member end
+  end
+  return remember(fields, key, written(getmetatable(fields).shape, encode.value(own)))
+end
+
+local builders = {}
+
+local function make_builder(shape)
+  local metatable = { __index = read_shaped, __metatable = false, shape = shape }
+  local builder = native.load(host.shape(shape), "=[llmspell]", "t", {})(setmetatable, metatable)
+  builders[shape] = builder
+  return builder
+end
+
+local function build(text, metadata, media, shape, ...)
+  if shape then return (builders[shape] or make_builder(shape))(text, metadata, media, ...) end
+  local fields = ... or {}
   fields.metadata = metadata or {}
   fields.media = media
-  return setmetatable(fields, { __index = read_lazily, __metatable = false, result = result })
+  return setmetatable(fields, { __index = read_lazily, __metatable = false, result = text })
 end
 
 -- Calls ---------------------------------------------------------------------------------------------------------------
