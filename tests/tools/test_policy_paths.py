@@ -7,6 +7,8 @@ import socket
 import threading
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from llmspell_tools import files
 from llmspell_tools.errors import InvalidParameters, LlmspellError, PermissionDenied, ToolExecutionError
@@ -420,3 +422,33 @@ def test_a_very_deep_path_ends_without_using_up_the_open_files(policy):
     assert files.exists(policy, "d/" * 700 + "../" * 300, "t")
     with pytest.raises(LlmspellError):
         content(policy, "d/" * 700 + "x")
+
+
+STEPS = ["..", ".", "", "sub", "door", "in", "up", "abs", "loop", "a.txt", "b.txt", "link", "out", "root", "outside"]
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(STEPS), min_size=1, max_size=7), st.booleans())
+def test_what_a_walk_opens_is_what_the_system_opens_and_inside(policy, tree, steps, from_top):
+    """Any path that is read gives the very file that a plain open gives, and that file is inside the root."""
+    for name, target in {
+        "in": "sub", "door": "../outside", "up": "..", "abs": str(tree / "root/sub"), "loop": "loop",
+        "link": "sub/b.txt", "out": str(tree / "outside/passwd"), "sub/up": "../..", "sub/in": "../in",
+        "sub/out": "../door/passwd",
+    }.items():  # fmt: skip
+        if not os.path.lexists(name):
+            os.symlink(target, name)
+    path = "/".join([str(tree / "root")] * from_top + steps)
+    refused, got = "", b""
+    try:
+        got = content(policy, path)
+    except LlmspellError as error:
+        refused = error.code
+
+    inside = os.path.realpath(path).startswith(f"{tree}/root/")
+    if refused:
+        assert refused == "permission_denied" or not (inside and os.path.isfile(path))
+        return
+    with open(path, "rb") as file:
+        assert got == file.read()
+    assert inside

@@ -289,7 +289,7 @@ class _Walk:
             found = None
         if (
             found is not None
-            and self.asked.endswith("/")
+            and self.asked.endswith(("/", "/."))
             and not stat.S_ISDIR(found.st_mode)
             and not (follow and stat.S_ISLNK(found.st_mode))
         ):
