@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from llmspell import places
-from llmspell_tools.errors import ConfigurationError
+from llmspell_tools.errors import ConfigurationError, InvalidParameters
 from llmspell_tools.jsontext import dumps, loads
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _read() -> dict[str, str]:
             value = loads(file.read())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, InvalidParameters):
         return {}  # an unreadable list trusts nothing
     return {key: entry for key, entry in value.items() if isinstance(entry, str)} if isinstance(value, dict) else {}
 
