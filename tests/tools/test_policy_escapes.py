@@ -133,6 +133,24 @@ def attempt(registry, tool, params):
     return succeeded, f"{result.text} {output} {result.metadata} {result.media}"
 
 
+def test_the_attempts_below_would_work_where_they_are_allowed(outside):
+    """The control: with the folder above as root the same calls read the secret and write outside."""
+    top = str(outside.parent)
+    policy = Policy.from_json({"ceiling": "privileged", "allow": {"read": [top], "write": [top]}})
+    registry = ToolRegistry(policy=policy)
+    for tool, parameter, params, name in there(registry, READERS):
+        if params["operation"] == "move":
+            continue
+        for route in ("{out}/{name}", "../outside/{name}", "doorway/{name}", "chain/{name}"):
+            succeeded, said = attempt(registry, tool, {**params, parameter: route.format(out=outside, name=name)})
+            assert succeeded, (tool, params, said)
+    for at, (tool, parameter, params) in enumerate(there(registry, WRITERS)):
+        if params["operation"] != "delete" and parameter != "source_path" and params["operation"] != "move":
+            succeeded, said = attempt(registry, tool, {**params, parameter: f"doorway/{at}"})
+            assert succeeded, (tool, params, said)
+            assert os.path.lexists(outside / str(at))
+
+
 @pytest.mark.parametrize("route", ROUTES)
 def test_nothing_outside_is_read(registry, outside, route):
     before = snapshot(outside.parent)
