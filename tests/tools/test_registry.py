@@ -73,7 +73,7 @@ def test_an_unknown_tool_names_the_nearest(registry):
     assert "did you mean 'echo-all'?" in caught.value.message
 
 
-@pytest.mark.parametrize("name", ["", "__class__", "../x", "a" * 10_000, None, 5, "\0"])
+@pytest.mark.parametrize("name", ["", "__class__", "../x", "a" * 10_000, None, 5, "\0", [], {}])
 def test_a_name_that_is_none_is_only_not_found(registry, name):
     with pytest.raises(ToolNotFound):
         registry.invoke(name, {})

@@ -51,6 +51,7 @@ class ToolRegistry:
         self._parent: ToolRegistry | None = None
         self._tools: dict[str, Tool] = {}
         self._names: dict[str, str] = {}
+        self._called: dict[str, Tool] = {}
         self._lock = allocate_lock()
 
     # --- names -----------------------------------------------------------------------------------------------------
@@ -78,6 +79,7 @@ class ToolRegistry:
         child._parent = self
         child._tools = {}
         child._names = {}
+        child._called = {}
         child._lock = allocate_lock()
         return child
 
@@ -128,7 +130,10 @@ class ToolRegistry:
         Raises:
             LlmspellError: By class, whoever is wrong; see `errors`.
         """
-        tool = self._tools.get(name) or self.get(name)
+        tool = self._called.get(name) if name.__class__ is str else None
+        if tool is None:
+            # A name never means another tool later: registering a taken one is refused.
+            tool = self._called[name] = self.get(name)
         if context is None:
             context = ToolContext(self.policy)
         return self.chain.run(tool, {} if params is None else params, context, timeout_s)
