@@ -120,7 +120,7 @@ class Kernel:
         except BaseException:
             self.signals.close()
             raise
-        self.running = Running()
+        self.running = Running(self.signals.wake)
         self.output = Output()
         self.lifecycle = Lifecycle(self.running.interrupt, self._wake)
 
@@ -133,13 +133,13 @@ class Kernel:
         end_by_force: Callable[[], None],
     ) -> None:
         """Answer requests until the lifecycle stops."""
-        self.signals.install()
+        self.signals.install(self.running.take_break)
         service = Service(
             self.channels.service,
             self.channels.iopub,
             self.signals,
             self.lifecycle,
-            interrupt=self.running.interrupt,
+            running=self.running,
             parent=parent_watch(),
             end_by_force=end_by_force,
             log=self.log,

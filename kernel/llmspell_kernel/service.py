@@ -1,4 +1,4 @@
-"""The service thread: heartbeat, subscriptions, signals, the parent's death, and the end of the grace time.
+"""The service thread: heartbeat, subscriptions, signals, tools that do not stop, the parent's death, the grace time.
 
 One poll over the heartbeat socket, the iopub socket's file descriptor and the signal pipe; it wakes on events and
 twice a second. It never runs Lua, so it answers while a cell spins. It ends when `stop` is called.
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
     from llmspell_kernel.channels import Publisher, ServicePort
     from llmspell_kernel.lifecycle import Lifecycle, ParentWatch
+    from llmspell_kernel.running import Running
     from llmspell_kernel.signals import SignalPipe
 
 _TICK_MS = 500
-_GRACE_TICK_MS = 50
+_CLOSE_TICK_MS = 50
 
 
 class Service:
@@ -34,7 +35,7 @@ class Service:
         publisher: Whose subscriptions are drained.
         signals: Where signals arrive.
         lifecycle: Told to stop.
-        interrupt: Stops what runs.
+        running: What runs; interrupted by SIGINT, broken when it does not listen.
         parent: Watched, if there is one.
         end_by_force: Ends the process; called when the grace time is over, or a second SIGTERM comes.
         log: Takes one line.
@@ -47,7 +48,7 @@ class Service:
         signals: SignalPipe,
         lifecycle: Lifecycle,
         *,
-        interrupt: Callable[[], object],
+        running: Running,
         parent: ParentWatch | None,
         end_by_force: Callable[[], None],
         log: Callable[[str], None],
@@ -56,7 +57,7 @@ class Service:
         self._publisher = publisher
         self._signals = signals
         self._lifecycle = lifecycle
-        self._interrupt = interrupt
+        self._running = running
         self._parent = parent
         self._end_by_force = end_by_force
         self._log = log
@@ -76,10 +77,13 @@ class Service:
     def _serve(self) -> None:
         while not self._is_done:
             stopping = self._lifecycle.is_stopping()
-            ready = self._port.wait(_GRACE_TICK_MS if stopping else _TICK_MS)
+            is_close = stopping or self._running.is_breakable
+            ready = self._port.wait(_CLOSE_TICK_MS if is_close else _TICK_MS)
             self._publisher.drain()
             if self._signals.descriptor in ready:
                 self._take_signals()
+            if self._running.must_break():
+                self._signals.break_main()
             if self._parent is not None and not stopping and self._parent.is_orphaned():
                 self._log("the parent process is gone: stopping")
                 self._lifecycle.stop("parent died", grace_s=ORPHAN_GRACE_S)
@@ -90,7 +94,7 @@ class Service:
     def _take_signals(self) -> None:
         for number in self._signals.read():
             if number == INTERRUPT_SIGNAL:
-                self._interrupt()
+                self._running.interrupt()
             elif number in STOP_SIGNALS:
                 if self._lifecycle.is_stopping() and self._lifecycle.reason == "signal":
                     self._end_by_force()

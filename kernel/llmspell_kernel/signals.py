@@ -2,17 +2,20 @@
 
 Python runs signal handlers only when the main thread comes back to the interpreter, which `while true do end` never
 does. `signal.set_wakeup_fd` writes the number into a pipe in the C handler itself; the service thread reads it there.
-The Python-level handlers do nothing, so no exception is thrown into the main thread. Knows no kernel: the service
-decides what a signal means. Must be used on the main thread; elsewhere `install` leaves signals alone.
+The Python-level handlers raise nothing, but for a SIGINT that we have sent ourselves to break a tool that sits in a
+system call. Knows no kernel: the service decides what a signal means. Must be used on the main thread; elsewhere
+`install` leaves signals alone.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+from threading import get_ident
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
 #: Ends the kernel in order; SIGHUP is missing on Windows.
@@ -28,23 +31,42 @@ class SignalPipe:
         os.set_blocking(self.descriptor, False)
         os.set_blocking(self._write_end, False)
         self._former: dict[int, object] = {}
+        self._take_break: Callable[[], bool] = lambda: False
+        self._main: int | None = None
+        self._sent = 0
         self._former_wakeup = -1
 
-    def install(self) -> None:
-        """Take over SIGINT, SIGTERM and SIGHUP."""
+    def install(self, take_break: Callable[[], bool]) -> None:
+        """Take over SIGINT, SIGTERM and SIGHUP.
+
+        Args:
+            take_break: Asked on the main thread at each SIGINT whether to raise KeyboardInterrupt.
+        """
         try:
             self._former_wakeup = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
         except ValueError:
             return  # not the main thread: whoever owns it keeps the signals
-        for number in (INTERRUPT_SIGNAL, *STOP_SIGNALS):
+        self._take_break = take_break
+        self._main = get_ident()
+        self._former[INTERRUPT_SIGNAL] = signal.signal(INTERRUPT_SIGNAL, self._on_interrupt)
+        for number in STOP_SIGNALS:
             self._former[number] = signal.signal(number, _leave_it_to_the_pipe)
 
+    def break_main(self) -> None:
+        """Send SIGINT to the main thread, so that a system call it waits in ends; from another thread."""
+        if self._main is not None and hasattr(signal, "pthread_kill"):
+            self._sent += 1
+            signal.pthread_kill(self._main, INTERRUPT_SIGNAL)
+
     def read(self) -> bytes:
-        """Return the numbers of the signals that came, without waiting."""
+        """Return the numbers of the signals that came, without waiting and without those that we sent."""
         try:
-            return os.read(self.descriptor, 512)
+            received = os.read(self.descriptor, 512)
         except BlockingIOError:
             return b""
+        ours = min(self._sent, received.count(INTERRUPT_SIGNAL))
+        self._sent -= ours
+        return received.replace(bytes([INTERRUPT_SIGNAL]), b"", ours) if ours else received
 
     def wake(self) -> None:
         """Make the descriptor readable; from any thread."""
@@ -61,6 +83,11 @@ class SignalPipe:
             signal.set_wakeup_fd(self._former_wakeup)
         os.close(self.descriptor)
         os.close(self._write_end)
+
+    def _on_interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        """Raise only where `take_break` says so; every other SIGINT is in the pipe already."""
+        if self._take_break():
+            raise KeyboardInterrupt
 
 
 def _leave_it_to_the_pipe(number: int, frame: FrameType | None) -> None:

@@ -407,7 +407,7 @@ def test_test_says_when_an_example_is_wrong(desk):
 
 def test_an_interrupt_cancels_the_tool(desk):
     class Now:
-        def begin(self, stop: Any) -> None:
+        def begin_breakable(self, stop: Any, deadline: float | None) -> None:
             stop()
 
         def end(self) -> None:

@@ -324,6 +324,59 @@ def test_a_tool_that_a_cell_registered_can_be_called_by_message(kernel):
     assert called["result"]["output"] == 3
 
 
+DEAF = """
+import time
+from llmspell_tools.definition import tool
+
+@tool(name="deaf-tool", blocking=True)
+def deaf_tool() -> str:
+    \"\"\"Sleep without looking up.\"\"\"
+    time.sleep(60)
+    return "slept"
+"""
+
+
+@pytest.fixture(scope="module")
+def deaf_kernel(tmp_path_factory):
+    """A kernel with a tool that sits in a system call and checks nothing."""
+    folder = tmp_path_factory.mktemp("deaf")
+    (folder / "deaf.py").write_text(DEAF, encoding="utf-8")
+    (folder / "start.py").write_text(
+        "import sys, deaf\n"
+        "from llmspell_kernel.kernel import run_kernel\n"
+        "from llmspell_tools.registry import ToolRegistry\n"
+        "registry = ToolRegistry()\n"
+        "registry.register(deaf.deaf_tool)\n"
+        "sys.exit(run_kernel(sys.argv[1], registry=registry))\n",
+        encoding="utf-8",
+    )
+    made = Kernel(folder)
+    yield made.start([sys.executable, str(folder / "start.py"), made.file])
+    made.stop()
+
+
+@pytest.mark.parametrize("how", ["message", "signal"])
+def test_an_interrupt_breaks_a_tool_that_does_not_listen(deaf_kernel, how):
+    message = deaf_kernel.client.session.msg("tool_request", {"command": "invoke", "name": "deaf-tool"})
+    deaf_kernel.client.shell_channel.send(message)
+    while deaf_kernel.client.get_iopub_msg(timeout=WAIT_S)["parent_header"].get("msg_id") != message["msg_id"]:
+        pass
+    if how == "message":
+        deaf_kernel.ask("interrupt_request", "control")
+    else:
+        deaf_kernel.process.send_signal(signal.SIGINT)
+
+    assert deaf_kernel.client.get_shell_msg(timeout=WAIT_S)["content"]["error_type"] == "cancelled"
+    assert deaf_kernel.run("after = 1")[0]["status"] == "ok"
+
+
+def test_a_deadline_breaks_a_tool_that_does_not_listen(deaf_kernel):
+    reply = deaf_kernel.ask("tool_request", command="invoke", name="deaf-tool", timeout=0.1)
+
+    assert reply["error_type"] == "timeout"
+    assert deaf_kernel.run("after = 2")[0]["status"] == "ok"
+
+
 # --- bad input ------------------------------------------------------------------------------------------------------
 
 GARBAGE = [

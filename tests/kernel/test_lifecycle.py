@@ -73,3 +73,56 @@ def test_a_flood_of_lines_is_cut_and_counted():
     log("later")
 
     assert lines == ["line 0", "line 1", "line 2", "97 more lines like the last were left out", "later"]
+
+
+def test_work_that_does_not_listen_is_broken_after_the_grace_time():
+    now, notified = [0.0], []
+    running = Running(lambda: notified.append(1), clock=lambda: now[0])
+    running.begin_breakable(lambda: None, None)
+    assert not running.must_break()
+    assert not running.take_break()
+
+    running.interrupt()
+    assert notified == [1]
+    assert not running.must_break()
+    now[0] = 0.3
+    assert running.must_break()
+    assert not running.must_break()
+
+    assert running.take_break()
+    assert not running.take_break()
+
+
+def test_a_deadline_breaks_work_like_an_interrupt():
+    now = [0.0]
+    running = Running(clock=lambda: now[0])
+    running.begin_breakable(lambda: None, 1.0)
+    now[0] = 1.1
+    assert not running.must_break()
+    now[0] = 1.3
+
+    assert running.must_break()
+
+
+def test_work_that_has_ended_is_never_broken():
+    now = [0.0]
+    running = Running(clock=lambda: now[0])
+    running.begin_breakable(lambda: None, None)
+    running.interrupt()
+    now[0] = 1.0
+    assert running.must_break()
+    running.end()
+
+    assert not running.take_break()
+    assert not running.must_break()
+
+
+def test_work_that_breaks_itself_is_left_alone():
+    now = [0.0]
+    running = Running(clock=lambda: now[0])
+    running.begin(lambda: None)
+    running.interrupt()
+    now[0] = 9.0
+
+    assert not running.must_break()
+    assert not running.is_breakable

@@ -1,4 +1,4 @@
-"""Notebooks through nbclient, run from another environment that does not have our package and with ours off the PATH."""
+"""Notebooks through nbclient, run from another environment that does not have our package, with ours off the PATH."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def execute(elsewhere, notebook, folder):
     }
     done = subprocess.run(
         [str(python), "-c", RUN, str(notebook), str(folder)],
-        env=environment, capture_output=True, text=True, timeout=120, check=False,
+        env=environment, cwd=folder, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3_000:]
     result = json.loads(done.stdout.splitlines()[-1])

@@ -17,7 +17,6 @@ from time import perf_counter
 
 from llmspell_kernel.handlers.tool_test import check_examples
 from llmspell_tools import reply
-from llmspell_tools.definition import CancelSignal
 from llmspell_tools.errors import Cancelled, InvalidParameters, LlmspellError
 
 TYPE_CHECKING = False
@@ -99,11 +98,13 @@ def _invoke(desk: ToolDesk, content: JsonObject) -> JsonObject:
     params = content.get("params")
     if params is not None and not isinstance(params, dict):
         raise InvalidParameters(f"params must be an object or null, not {type(params).__name__}", field="params")
-    signal = CancelSignal()
-    desk.running.begin(signal.set)
+    context = desk.registry.context(timeout_s=_timeout(content))
+    desk.running.begin_breakable(context.signal.set, context.deadline)
     try:
-        context = desk.registry.context(signal=signal)
-        result = desk.registry.invoke(name, params, context=context, timeout_s=_timeout(content))
+        result = desk.registry.invoke(name, params, context=context)
+    except KeyboardInterrupt:
+        context.check()  # says whether it was an interrupt or the deadline
+        raise
     finally:
         desk.running.end()
     return reply.ok(name, result, (perf_counter() - started) * 1_000)
