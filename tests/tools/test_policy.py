@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llmspell_tools.errors import ConfigurationError, InvalidParameters, PermissionDenied
+from llmspell_tools import files
+from llmspell_tools.errors import ConfigurationError, InvalidParameters, PermissionDenied, ToolExecutionError
 from llmspell_tools.policy import Policy
 
 LEVELS = ("safe", "restricted", "privileged")
@@ -273,6 +274,23 @@ def test_the_top_folder_is_never_an_implicit_root(monkeypatch):
     assert ask(Policy.default(), "read", "/etc/passwd")
     assert ask(Policy.default(script_dir="/"), "read", "/etc/passwd")
     assert ask(Policy.default(roots=["/srv"]), "read", "/srv/x") is None
+
+
+def test_a_removed_current_folder_is_no_root_and_no_crash(home, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    policy = Policy.default(script_dir="/scripts")
+
+    assert ask(policy, "read", str(gone))
+    assert ask(policy, "read", f"{tmp_path}/tmp/x") is None
+    assert ask(policy.with_rules(allow={"read": ["/data"]}, origin="flag"), "read", "/data/x") is None
+    with pytest.raises(InvalidParameters):
+        policy.with_rules(allow={"read": ["data"]}, origin="flag")
+    with pytest.raises(ToolExecutionError):
+        files.open_read(policy, "data", "t")
+    monkeypatch.chdir(tmp_path)
 
 
 def test_strict_allows_nothing_by_itself(home):

@@ -102,7 +102,7 @@ class Policy:
         """
         # Most calls touch nothing that a rule covers, so the rules wait until one is asked for. The folder is
         # the current one now; home and temporary folder are the environment's then.
-        here = os.getcwd() if cwd is None else cwd
+        here = _current_folder() if cwd is None else cwd
         policy = cls.__new__(cls)
         preset = (here, script_dir, None if roots is None else tuple(roots))
         policy._fill("privileged", capped=False, asks=False, layers=None, preset=preset)
@@ -333,3 +333,11 @@ class Policy:
                 found = tuple(PathRules(layer.allow(kind, tool), layer.deny(kind, tool)) for layer in layers)
             self._paths[kind, tool] = found
         return found
+
+
+def _current_folder() -> str:
+    """Return the current folder; one that was removed is no root, as `/` is none."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return "/"

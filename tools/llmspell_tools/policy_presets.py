@@ -101,15 +101,18 @@ def jupyter_runtime_folders(home: str) -> list[str]:
 
 
 def temporary_folder() -> str:
-    """Return the system's temporary folder, found as `tempfile.gettempdir` does but without its imports."""
+    """Return the system's temporary folder, found as `tempfile.gettempdir` does but without its imports.
+
+    `/` where there is none, which is never a root.
+    """
     for name in ("TMPDIR", "TEMP", "TMP"):
         value = os.environ.get(name)
-        if value and os.path.isdir(value):
+        if value and os.path.isabs(value) and os.path.isdir(value):
             return absolute(value)
     usual = "/tmp"  # noqa: S108  # the folder itself is meant, no file in it is made
-    return usual if os.path.isdir(usual) else absolute(".")
+    return usual if os.path.isdir(usual) else "/"
 
 
 def _implicit(cwd: str | None) -> list[str]:
-    folder = absolute(cwd if cwd is not None else ".")
+    folder = "/" if cwd is None else absolute(cwd)
     return [] if folder == "/" else [folder]

@@ -15,6 +15,8 @@ from __future__ import annotations
 import os
 import sys
 
+from llmspell_tools.errors import InvalidParameters
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -73,15 +75,29 @@ def absolute(value: str, base: str | None = None) -> str:
     """Return a path rule's value as an absolute, lexically normalised path.
 
     A leading `~/` is the home folder; a relative path starts at ``base`` (default: the current folder).
+
+    Raises:
+        InvalidParameters: It starts at the current folder, and there is none.
     """
     if value.startswith("**/"):
         return value
     if value == "~" or value.startswith("~/"):
         value = os.path.expanduser(value)
-    path = os.path.normpath(os.path.join(base if base is not None else os.getcwd(), value))
+    if not os.path.isabs(value):
+        value = os.path.join(_here(value) if base is None else base, value)
+    path = os.path.normpath(value)
     if os.sep != "/":
         path = path.replace(os.sep, "/")
     return "/" + path.lstrip("/") if path.startswith("//") else path
+
+
+def _here(value: str) -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        raise InvalidParameters(
+            f"the path '{value}' starts at the current folder, which does not exist any more; write it in full"
+        ) from None
 
 
 class PathRules:
