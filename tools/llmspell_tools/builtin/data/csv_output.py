@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-from _csv import writer
+from _csv import QUOTE_ALL, writer
 
 from llmspell_tools import files
 from llmspell_tools.errors import InvalidParameters, LimitExceeded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from types import TracebackType
     from typing import Self
 
@@ -70,11 +70,12 @@ class Output:
             )
         self._pieces.append(data)
 
-    def write_rows(self, rows: Iterable[Sequence[str]], delimiter: str) -> None:
+    def write_rows(self, rows: Sequence[Sequence[str]], delimiter: str) -> None:
         """Add rows as CSV, one line each, quoted where needed."""
         buffer = io.StringIO(newline="")
         writer(buffer, delimiter=delimiter, lineterminator="\n").writerows(rows)
-        self.write(buffer.getvalue())
+        text = buffer.getvalue()
+        self.write(_with_quoted_returns(rows, delimiter) if "\r" in text else text)
 
     def bytes(self) -> bytes:
         """Return what was kept in memory."""
@@ -83,3 +84,13 @@ class Output:
     def text(self) -> str:
         """Return what was kept in memory, as text."""
         return self.bytes().decode("utf-8")
+
+
+def _with_quoted_returns(rows: Sequence[Sequence[str]], delimiter: str) -> str:
+    """Write rows that have carriage returns: before Python 3.13 `csv` quotes them only where they end lines, too."""
+    buffer = io.StringIO(newline="")
+    plain = writer(buffer, delimiter=delimiter, lineterminator="\n")
+    quoted = writer(buffer, delimiter=delimiter, lineterminator="\n", quoting=QUOTE_ALL)
+    for row in rows:
+        (quoted if any("\r" in field for field in row) else plain).writerow(row)
+    return buffer.getvalue()

@@ -65,14 +65,14 @@ class CsvSource:
     ) -> None:
         self._context = context
         self.field = "input" if path is None else "input_file"
-        self._max_line = self._limit("max_line_chars")
+        self._max_line = max(self._limit("max_line_chars"), _BLOCK_CHARS)  # a block is read whole in any case
         self._taken = 0
         self._rows = 0
         self.size_bytes = 0
         self.encoding = ENCODINGS["utf-8"]
         self._stream = self._open_text(text or "") if path is None else self._open_file(path, encoding)
         try:
-            self.delimiter = delimiter or guess_delimiter(self._sample())
+            self.delimiter = _checked(delimiter) if delimiter else guess_delimiter(self._sample())
             if field_size_limit() < self._max_line:
                 field_size_limit(self._max_line)  # one limit for the whole process, so it is only ever raised
             self._reader = reader(self._lines(), delimiter=self.delimiter, strict=True)
@@ -302,6 +302,12 @@ def guess_delimiter(sample: str) -> str:
         if counts and counts[0] > max(first, 1):
             best, first = delimiter, counts[0]
     return best
+
+
+def _checked(delimiter: str) -> str:
+    if delimiter in '"\r\n\0':
+        raise InvalidParameters(f"{delimiter!r} cannot be a delimiter", field="options.delimiter")
+    return delimiter
 
 
 def _field_counts(lines: list[str], delimiter: str) -> list[int]:
