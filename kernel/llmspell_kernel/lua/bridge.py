@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import logging
 
+from llmspell_kernel.lua.convert import to_lua_text
+from llmspell_kernel.lua.memory import LARGE
 from llmspell_tools.errors import Cancelled, LlmspellError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from typing import Any
 
     from llmspell_kernel.lua.convert import Decoder, Encoder
     from llmspell_kernel.lua.interrupt import Run
+    from llmspell_kernel.lua.memory import Memory
     from llmspell_kernel.lua.output import Output
     from llmspell_kernel.lua.prelude_loader import Prelude
     from llmspell_kernel.lua.runtime import LuaValue
@@ -40,7 +43,9 @@ class Bridge:
         output: Output,
         encoder: Encoder,
         decoder: Decoder,
+        memory: Memory,
     ) -> None:
+        self.memory = memory
         self.prelude = prelude
         self.registry = registry
         self.settings = settings
@@ -77,13 +82,17 @@ class Bridge:
         """Add the members of a Lua table to a library of scripts, which is made if there is none."""
         self.prelude.extend(name, members)
 
-    def guard(self, function: Callable[..., object]) -> Callable[..., tuple[Any, ...]]:
+    def guard(self, function: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
         """Return `function` as Lua may call it: see the module's docstring."""
 
         def guarded(*args: Any) -> tuple[Any, ...]:
             try:
                 result = function(*args)
-                return (True, *result) if result.__class__ is tuple else (True, result)  # type: ignore[misc]
+                if result.__class__ is tuple:
+                    return (True, *result)
+                if result.__class__ is str and len(result) > LARGE:
+                    self.memory.make_room(len(result))
+                return True, result
             except BaseException as error:  # noqa: BLE001 - lupa would hand the exception object to Lua
                 return False, self.failure_text(error)
 
@@ -91,8 +100,6 @@ class Bridge:
 
     def failure_text(self, error: BaseException) -> str:
         """Return the Lua error text of what a callback raised, and act on it."""
-        from llmspell_kernel.lua.convert import to_lua_text
-
         if isinstance(error, (KeyboardInterrupt, Cancelled)):
             if self.run is not None and self.run.reason is None and not isinstance(error, Cancelled):
                 self.run.stop("interrupt")
@@ -129,11 +136,8 @@ class Bridge:
 
     def closed(self) -> None:
         """Call what waits for the engine's end, newest first."""
-        for callback in self._reversed():
+        for callback in reversed(self._on_close):
             callback()
-
-    def _reversed(self) -> Iterator[Callable[[], None]]:
-        return reversed(self._on_close)
 
 
 class _Blocking:

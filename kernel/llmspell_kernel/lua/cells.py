@@ -71,7 +71,7 @@ def hint(message: str, sources: Mapping[str, str], current: str) -> str | None:
 
 def hint_for(name: str, sources: Mapping[str, str], current: str) -> str | None:
     """Return the same for a name."""
-    for chunk_name in reversed(sources):
+    for chunk_name in reversed(list(sources)):
         if chunk_name != current and chunk_name.startswith("=") and name in top_level_locals(sources[chunk_name]):
             return (
                 f"'{name}' was a local in {chunk_name[1:]}, where it ended with the cell; "

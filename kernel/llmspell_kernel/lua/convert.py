@@ -14,6 +14,7 @@ Inward, `prepare` makes plain dicts and lists that lupa turns into tables in one
 
 from __future__ import annotations
 
+from llmspell_kernel.lua.memory import LARGE
 from llmspell_tools.errors import InvalidParameters
 
 TYPE_CHECKING = False
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 #: Tables inside tables; the same both ways. Far below what Python's own stack takes.
 MAX_DEPTH = 200
 
+_MEMBER_BYTES = 24
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
 
@@ -61,9 +63,10 @@ def to_lua_text(text: str | bytes) -> str:
         if text.isascii():
             return text
         try:
-            text = text.encode("utf-8")
+            raw = text.encode("utf-8")
         except UnicodeEncodeError:
-            text = _encode_surrogates(text)
+            raw = _encode_surrogates(text)
+        return raw.decode("latin-1")
     return text.decode("latin-1")
 
 
@@ -141,14 +144,21 @@ class Encoder:
         table_from: The runtime's own; called once for each value that holds others.
         empty_array: Makes a table that is an empty array when it comes back.
         null: What stands for null where the caller asks to keep it.
+        make_room: Told the bytes of what is about to cross, if they are many.
     """
 
-    __slots__ = ("_empty_array", "_null", "_table_from")
+    __slots__ = ("_empty_array", "_make_room", "_null", "_size", "_table_from")
 
     def __init__(
-        self, table_from: Callable[..., LuaTable], empty_array: Callable[[], LuaTable], null: LuaTable
+        self,
+        table_from: Callable[..., LuaTable],
+        empty_array: Callable[[], LuaTable],
+        null: LuaTable,
+        make_room: Callable[[int], None],
     ) -> None:
         self._table_from = table_from
+        self._make_room = make_room
+        self._size = 0
         self._empty_array = empty_array
         self._null = null
 
@@ -158,7 +168,10 @@ class Encoder:
         Raises:
             InvalidParameters: It holds something that is not JSON-like, or is nested too deeply.
         """
+        self._size = 0
         prepared = self._prepare(value, self._null if keep_null else None, 0)
+        if self._size > LARGE:
+            self._make_room(self._size)
         if prepared.__class__ is dict or prepared.__class__ is list:
             return self._table_from(prepared, recursive=True)
         return prepared
@@ -166,6 +179,7 @@ class Encoder:
     def _prepare(self, value: Any, null: object, depth: int) -> Any:
         kind = value.__class__
         if kind is str:
+            self._size += len(value)
             return value if value.isascii() else to_lua_text(value)
         if kind is int:
             return value if _SMALLEST <= value <= _LARGEST else str(value)
@@ -175,23 +189,24 @@ class Encoder:
             return value
         if depth >= MAX_DEPTH:
             raise InvalidParameters(f"the value is nested more than {MAX_DEPTH} levels deep")
+        self._size += _MEMBER_BYTES
         if isinstance(value, dict):
             return self._prepare_dict(value, null, depth)
         if isinstance(value, (list, tuple)):
             if not value:
                 return self._empty_array()
+            self._size += _MEMBER_BYTES * len(value)
             return [self._prepare(member, null, depth + 1) for member in value]
         return _prepare_other(value)
 
     def _prepare_dict(self, value: Mapping[Any, Any], null: object, depth: int) -> dict[Any, Any]:
         prepared: dict[Any, Any] = {}
+        self._size += 2 * _MEMBER_BYTES * len(value)
         for key, member in value.items():
-            if key.__class__ is not str:
-                if not isinstance(key, (str, int)) or isinstance(key, bool):
-                    raise InvalidParameters(f"a key of type {type(key).__name__} has no Lua form")
-            elif not key.isascii():
-                key = to_lua_text(key)
-            prepared[key] = self._prepare(member, null, depth + 1)
+            if key.__class__ is not str and (not isinstance(key, (str, int)) or isinstance(key, bool)):
+                raise InvalidParameters(f"a key of type {type(key).__name__} has no Lua form")
+            name = to_lua_text(key) if isinstance(key, str) else key
+            prepared[name] = self._prepare(member, null, depth + 1)
         return prepared
 
 

@@ -16,7 +16,8 @@ from llmspell_kernel.lua.convert import ARRAY, MAX_DEPTH, OBJECT, Decoder, Encod
 from llmspell_kernel.lua.globals import install_globals
 from llmspell_kernel.lua.globals.args import set_arguments
 from llmspell_kernel.lua.interrupt import PolledHook, Run
-from llmspell_kernel.lua.loader import Loader, line_of
+from llmspell_kernel.lua.loader import Loader
+from llmspell_kernel.lua.memory import Memory
 from llmspell_kernel.lua.output import Output
 from llmspell_kernel.lua.prelude_loader import Prelude
 from llmspell_kernel.lua.runtime import LuaError
@@ -28,16 +29,13 @@ from llmspell_tools.errors import InternalError, LimitExceeded, ScriptError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any, Literal
+    from typing import Any, Literal, Self
 
     from llmspell_kernel.lua.interrupt import Hook
-    from llmspell_kernel.lua.runtime import LuaFunction
     from llmspell_tools.errors import LlmspellError
     from llmspell_tools.registry import ToolRegistry
     from llmspell_tools.types import JsonValue
 
-#: Beyond the soft limit: one allocation that would pass this fails at once, before the watch thread can look.
-_HEADROOM_BYTES = 16 * 1024 * 1024
 _NO_TRACE = ("", None, None)
 
 
@@ -85,10 +83,11 @@ class LuaEngine:
         self._values: list[JsonValue] = []
         self._closed = False
         self._prelude = Prelude(self._settings, MAX_DEPTH)
+        self._memory = Memory(self._prelude.runtime, self._settings.max_memory_bytes)
         self._decoder = Decoder()
         self._build(registry.overlay())
         self._hook = self._probe()
-        self._watch = Watch(self._memory_used, self._output)
+        self._watch = Watch(self._memory.used, self._output)
 
     # --- any thread ------------------------------------------------------------------------------------------------
 
@@ -145,12 +144,10 @@ class LuaEngine:
         outcome: Any = None
         failure: BaseException | None = None
         try:
-            outcome = self._run_chunk(chunk, mode)
+            outcome = self._lua_run(chunk, mode)
         except BaseException as error:  # noqa: BLE001 - sorted out by `_conclude`, with nothing running any more
             failure = error
-        finally:
-            forget = self._end(run)
-            forget()
+        self._end(run)
         return self._conclude(run, name, outcome, failure)
 
     def is_complete(self, code: str) -> tuple[str, str]:
@@ -167,7 +164,7 @@ class LuaEngine:
         self._watch.close()
         self._bridge.closed()
 
-    def __enter__(self) -> LuaEngine:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -186,11 +183,10 @@ class LuaEngine:
         self._abandon = prelude.load("coroutines.lua", {"push": self._states.append, "pop": self._states.pop})
         prelude.load("encode.lua", {"ARRAY": ARRAY, "OBJECT": OBJECT, "more": self._decoder.more})
         native = prelude.native
-        encoder = Encoder(table_from, native["empty_array"], native["null"])
-        self._bridge = Bridge(prelude, registry, self._settings, self._output, encoder, self._decoder)
-        self._loader = Loader(
-            self._settings, lambda text, chunk_name: prelude.compile_in(text, chunk_name, native["env"])
-        )
+        encoder = Encoder(table_from, native["empty_array"], native["null"], self._memory.make_room)
+        self._bridge = Bridge(prelude, registry, self._settings, self._output, encoder, self._decoder, self._memory)
+        compile_in, env = prelude.compile_in, native["env"]
+        self._loader = Loader(self._settings, lambda text, name, prefix: compile_in(text, name, prefix, env))
         install_globals(self._bridge, self._exit)
         self._lua_run, self._take_trace, self._collect = prelude.load(
             "runner.lua", {"finish": self._bridge.guard(self._finish)}
@@ -200,7 +196,7 @@ class LuaEngine:
         """Return the hook that stops a tiny loop here and now, or the fallback."""
         from llmspell_kernel.lua.probe import choose_hook
 
-        return choose_hook(self._prelude, self._states, self._is_interrupted)
+        return choose_hook(self._prelude, self._is_interrupted)
 
     # --- one run ---------------------------------------------------------------------------------------------------
 
@@ -213,10 +209,7 @@ class LuaEngine:
         context = ToolContext(
             template.policy, deadline=deadline, signal=CancelSignal(), progress=template._progress, ask=template.ask
         )
-        limit = self._settings.max_memory_bytes
-        if limit is not None:
-            limit = max(limit, self._memory_used() + _HEADROOM_BYTES)
-        run = Run(self._hook, self._states, context, limit, self._watch.breaker)
+        run = Run(self._hook, self._states, context, self._memory.begin_run(), self._watch.breaker)
         self._output.begin()
         self._decoder.reset()
         self._values = []
@@ -226,19 +219,17 @@ class LuaEngine:
         self._forget_template = template.signal.on_set(self.interrupt)
         return run
 
-    def _run_chunk(self, chunk: LuaFunction, mode: str) -> Any:
-        return self._lua_run(chunk, mode)
-
-    def _end(self, run: Run) -> Callable[[], None]:
+    def _end(self, run: Run) -> None:
         """Make sure that nothing of the run can happen any more."""
-        self._watch.end()
         self._bridge.run = None
+        run.in_tool = run.blocking = False
         armed = self._states[:]
         self._states.clear()
         if run.reason is not None or len(armed) > 1:
             self._hook.disarm(armed)
             self._abandon()
-        return self._forget_template
+        self._watch.end()
+        self._forget_template()
 
     def _conclude(self, run: Run, name: str, outcome: Any, failure: BaseException | None) -> Execution:
         trace = self._take_trace()
@@ -260,9 +251,18 @@ class LuaEngine:
         if failure is not None:
             raise self._failed(failure, name) from failure
         done, text, *trace = outcome
+        if done and text == "nil":
+            self._hint_about(name)
         if done:
             return Execution(self._values, None if text is None else human_text(text), None)
         raise self._script_error(human_text(text), name, trace or _NO_TRACE)
+
+    def _hint_about(self, name: str) -> None:
+        """Say on standard error why a cell that is a name alone is nil, if an earlier cell had a local of that name."""
+        word = self._loader.sources.get(name, "").strip()
+        advice = cells.hint_for(word, self._loader.sources, name) if word.isidentifier() else None
+        if advice:
+            self._output.error_text(to_lua_text(advice + "\n"))
 
     def _failed(self, failure: BaseException, name: str) -> BaseException:
         if isinstance(failure, MemoryError):
@@ -313,9 +313,6 @@ class LuaEngine:
             run.exit_code = code
             run.stop("exit")
 
-    def _memory_used(self) -> int:
-        return self._prelude.runtime.get_memory_used(total=True) or 0
-
     def _check_owner(self) -> None:
         if get_ident() != self._owner:
             raise InternalError("a Lua engine belongs to the thread that made it")
@@ -330,6 +327,3 @@ def _printable(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _printable(member) for key, member in value.items()}
     return value
-
-
-__all__ = ["Execution", "LuaEngine", "line_of"]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from time import monotonic
 
-from llmspell_tools.definition import CancelSignal
 from llmspell_tools.errors import Cancelled, LimitExceeded, ToolTimeout
 
 TYPE_CHECKING = False
@@ -38,7 +37,7 @@ GRACE_S = 0.25
 
 
 class PolledHook:
-    """Stands where the native hook is missing: a count hook in Lua asks `Run.reason` every few thousand instructions."""
+    """Stands where the native hook is missing: a count hook in Lua asks for `Run.reason` now and then."""
 
     __slots__ = ()
 
@@ -109,7 +108,7 @@ class Run:
             self.reason = reason
         self._hook.arm(self._states)
         if reason != "exit":
-            signal: CancelSignal = self.context.signal
+            signal = self.context.signal
             if not signal.cancelled:
                 signal.set()
             if self.blocking:

@@ -12,9 +12,11 @@ from llmspell_tools.errors import LimitExceeded, ScriptSyntaxError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from llmspell_kernel.lua.runtime import LuaFunction
     from llmspell_kernel.lua.settings import EngineSettings
+    from llmspell_tools.types import JsonValue
 
 _MAX_SOURCES = 300
 #: Before a cell that may be an expression. Below a variable that is to be closed a call is no tail call, so the cell
@@ -27,12 +29,13 @@ class Loader:
 
     Args:
         settings: The size limit and the debugger's hook.
-        compile_text: Lua's ``(text, chunk name) -> function | nil, message``, in the scripts' environment.
+        compile_text: Lua's ``(text, chunk name, prefix or None) -> function | nil, message``, in the scripts'
+            environment; with a prefix it tries ``prefix .. text`` first.
     """
 
     __slots__ = ("_compile", "_settings", "sources")
 
-    def __init__(self, settings: EngineSettings, compile_text: Callable[[str, str], object]) -> None:
+    def __init__(self, settings: EngineSettings, compile_text: Callable[[str, str, str | None], Any]) -> None:
         self._settings = settings
         self._compile = compile_text
         #: Text of the newest chunks by chunk name, in latin-1, to show the line of an error.
@@ -68,11 +71,7 @@ class Loader:
         """
         source = self.prepare(text, chunk_name)
         self._remember(chunk_name, source)
-        if mode == "cell":
-            function, _ = self._try(_EXPRESSION + source, chunk_name)
-            if function is not None:
-                return function
-        function, message = self._try(source, chunk_name)
+        function, message = self._try(source, chunk_name, _EXPRESSION if mode == "cell" else None)
         if function is None:
             raise self.syntax_error(message, chunk_name)
         return function
@@ -86,10 +85,9 @@ class Loader:
             source = self.prepare(text, "=cell")
         except LimitExceeded:
             return "invalid", ""
-        for attempt in (_EXPRESSION + source, source):
-            function, message = self._try(attempt, "=cell")
-            if function is not None:
-                return "complete", ""
+        function, message = self._try(source, "=cell", _EXPRESSION)
+        if function is not None:
+            return "complete", ""
         if message.endswith("<eof>") and "unfinished string" not in message:
             return "incomplete", _next_indent(text)
         return "invalid", ""
@@ -102,16 +100,17 @@ class Loader:
     def syntax_error(self, message: str, chunk_name: str) -> ScriptSyntaxError:
         """Return the error for what Lua's compiler said."""
         line = line_of(message)
-        details: dict[str, object] = {"chunk": chunk_name[1:], "line": line, "traceback": []}
+        details: dict[str, JsonValue] = {"chunk": chunk_name[1:], "line": line, "traceback": []}
         if line is not None:
             details["source"] = self.source_line(chunk_name, line)
-        return ScriptSyntaxError(human_text(message), details=details)  # type: ignore[arg-type]
+        return ScriptSyntaxError(human_text(message), details=details)
 
-    def _try(self, source: str, chunk_name: str) -> tuple[LuaFunction | None, str]:
-        outcome = self._compile(source, to_lua_text(chunk_name))
+    def _try(self, source: str, chunk_name: str, prefix: str | None) -> tuple[LuaFunction | None, str]:
+        outcome = self._compile(source, to_lua_text(chunk_name), prefix)
         if isinstance(outcome, tuple):
             return None, str(outcome[1])
-        return outcome, ""  # type: ignore[return-value]
+        function: LuaFunction = outcome
+        return function, ""
 
     def _remember(self, chunk_name: str, source: str) -> None:
         self.sources.pop(chunk_name, None)

@@ -1,8 +1,8 @@
-"""`lua_sethook` through ctypes: how another thread stops a runtime that never returns to Python.
+r"""`lua_sethook` through ctypes: how another thread stops a runtime that never returns to Python.
 
 The library that lupa is built into exports Lua's C functions on Linux and macOS. A hook has the C signature
 ``(lua_State*, lua_Debug*)``; `luaL_error` fits it: the first field of `lua_Debug` is `int event`, 3 for a count
-event, which read as C text is ``"\\x03"``. So the hook raises an ordinary Lua error, with no Python callback inside a
+event, which read as C text is ``"\x03"``. So the hook raises an ordinary Lua error, with no Python callback inside a
 hook and no longjmp over a Python frame. It stays set, so `pcall` cannot swallow it: the next instruction raises again.
 
 `PyDLL` keeps the GIL during a call, and `arm` walks the list inside one C loop: no coroutine can leave the list of

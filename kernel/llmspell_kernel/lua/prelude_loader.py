@@ -30,9 +30,7 @@ class Prelude:
 
     def __init__(self, settings: EngineSettings, max_depth: int) -> None:
         self.runtime = new_runtime()
-        self._load, self.compile_in, address, self.native = self.runtime.execute(
-            _text("boot.lua"), name=CHUNK_NAME
-        )
+        self._load, self.compile_in, address, self.native = self.runtime.execute(_text("boot.lua"), name=CHUNK_NAME)
         #: Address of the main Lua state.
         self.main_address = int(address, 16)
         limits: dict[str, int] = {

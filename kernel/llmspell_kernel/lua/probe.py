@@ -22,7 +22,7 @@ for step = 1, 1000 do end
 return "not stopped\""""
 
 
-def choose_hook(prelude: Prelude, states: list[int], is_interrupted: Callable[[], bool]) -> Hook:
+def choose_hook(prelude: Prelude, is_interrupted: Callable[[], bool]) -> Hook:
     """Return the native hook if it works here, else the polled one, which is installed in Lua now."""
     hook = _native_hook(prelude)
     if hook is not None:

@@ -28,14 +28,28 @@ if TYPE_CHECKING:
     class LuaFunction(Protocol):
         """A Lua function held by Python; several results come as a tuple."""
 
-        def __call__(self, *args: object) -> LuaValue: ...
+        def __call__(self, *args: object) -> LuaValue:
+            """Call it."""
+            ...
 
     class LuaRuntime(Protocol):
         """The part of lupa's runtime that we use."""
 
-        def execute(self, code: str, *args: object, name: str | None = ...) -> LuaValue: ...
-        def table_from(self, *sources: Mapping[Any, Any] | Iterable[Any], recursive: bool = ...) -> LuaTable: ...
-        def get_memory_used(self, total: bool = ...) -> int | None: ...
+        def execute(self, code: str, *args: object, name: str | None = ...) -> LuaValue:
+            """Run Lua text in the real globals."""
+            ...
+
+        def table_from(self, *sources: Mapping[Any, Any] | Iterable[Any], recursive: bool = ...) -> LuaTable:
+            """Make a table."""
+            ...
+
+        def get_memory_used(self, total: bool = ...) -> int | None:
+            """Return the bytes held."""
+            ...
+
+        def set_max_memory(self, max_memory: int, total: bool = ...) -> None:
+            """Set the limit in bytes; 0 for none."""
+            ...
 
 
 __import__("lupa.lua54")
@@ -58,8 +72,7 @@ def _deny(*_: object) -> LuaValue:
 def new_runtime() -> LuaRuntime:
     """Return a fresh runtime with Lua's standard libraries still in its globals, and nothing of Python's.
 
-    `max_memory=0` counts bytes and limits nothing: lupa's own limit aborts or deadlocks the process when an
-    allocation of its own fails, so `watch.py` reads the count and interrupts instead.
+    `max_memory=0` counts bytes and limits nothing yet; `memory.py` says why, and what it does about it.
     """
     runtime: LuaRuntime = _lua54.LuaRuntime(
         register_eval=False,

@@ -30,7 +30,7 @@ _CHECKS: dict[type, str] = {
 }
 
 
-def _no_match(value: object) -> None:  # noqa: ARG001 - stands for a match
+def _no_match(value: object) -> None:
     """Match nothing."""
 
 
@@ -50,7 +50,7 @@ class Shape:
         self.match = _matcher(number, template)
 
     def lua_source(self) -> str:
-        """Return Lua text: ``local setmetatable, metatable = ...`` → ``(text, metadata, media, scalars...)`` → table."""
+        """Return Lua text: given setmetatable and a metatable, a function from scalars to the result's table."""
         parameters = ["text", "metadata", "media"]
         body = _lua_fields(self.template, parameters)
         return (

@@ -38,7 +38,14 @@ local function load_prelude(text, ...)
 end
 
 -- Text only: a hostile binary chunk can crash Lua.
-local function compile(text, chunk_name, env) return load(text, chunk_name, "t", env) end
+-- A cell is tried as an expression first, behind `prefix`.
+local function compile(text, chunk_name, prefix, env)
+  if prefix then
+    local chunk = load(prefix .. text, chunk_name, "t", env)
+    if chunk then return chunk end
+  end
+  return load(text, chunk_name, "t", env)
+end
 
 -- The position of the first frame that is neither C nor ours, of this or another coroutine: `script.lua:12: `, or "".
 local function where(co)

@@ -32,8 +32,13 @@ local function leave(ok, ...)
   return ok, ...
 end
 
+-- The coroutine that failed last, for the traceback of an error that `wrap` passes on.
 local function leave_settled(co, ok, ...)
-  if not ok then return leave(ok, settle((...), co)) end
+  if not ok then
+    local message = settle((...), co)
+    native.failed, native.failed_message = co, message
+    return leave(ok, message)
+  end
   return leave(ok, ...)
 end
 
@@ -90,6 +95,13 @@ local function abandon()
     active[index] = nil
   end
   depth = 0
+end
+
+-- The coroutines in use, innermost first.
+function native.active_coroutines()
+  local list = {}
+  for index = depth, 1, -1 do list[#list + 1] = active[index] end
+  return list
 end
 
 native.env.coroutine = result

@@ -6,7 +6,7 @@
 local native, host = ...
 local getinfo, xpcall, type, tostring, pcall = debug.getinfo, xpcall, type, tostring, pcall
 local getmetatable, format, select = getmetatable, string.format, select
-local settle, encode, pretty = native.settle, native.encode, nil
+local settle, encode = native.settle, native.encode
 local pack, concat = table.pack, table.concat
 
 local MAX_FRAMES = 50
@@ -22,20 +22,19 @@ local function describe(frame)
   return format("in function <%s:%d>", frame.short_src, frame.linedefined)
 end
 
--- Lines such as "weather.lua:12: in function 'total'", innermost first, and the chunk and line of the first.
-local function frames_from(level, co)
-  local lines, chunk, line = {}, nil, nil
+-- Appends lines such as "weather.lua:12: in function 'total'", innermost first, of a coroutine or of what runs now.
+local function append_frames(found, level, co)
+  local lines = found.lines
   while #lines < MAX_FRAMES do
     local frame
-    if co then frame = getinfo(co, level, "Slnt") else frame = getinfo(level, "Slnt") end
-    if not frame then break end
+    if co then frame = getinfo(co, level, "Sln") else frame = getinfo(level, "Sln") end
+    if not frame then return end
     if frame.currentline > 0 and frame.source ~= "=[llmspell]" then
-      chunk, line = chunk or frame.source, line or frame.currentline
+      found.chunk, found.line = found.chunk or frame.source, found.line or frame.currentline
       lines[#lines + 1] = format("%s:%d: %s", frame.short_src, frame.currentline, describe(frame))
     end
     level = level + 1
   end
-  return lines, chunk, line
 end
 
 local function message_of(value)
@@ -56,8 +55,14 @@ end
 native.message_of = message_of
 
 local function handler(value)
-  local lines, chunk, line = frames_from(2)
-  trace = { concat(lines, "\n"), chunk, line }
+  local found = { lines = {} }
+  local message = native.failed_message
+  if type(value) == "string" and type(message) == "string" and value:sub(-#message) == message then
+    append_frames(found, 0, native.failed)
+  end
+  for _, co in ipairs(native.active_coroutines()) do append_frames(found, 0, co) end
+  append_frames(found, 3)
+  trace = { concat(found.lines, "\n"), found.chunk, found.line }
   return settle(value)
 end
 
@@ -81,7 +86,7 @@ local function conclude(ok, ...)
 end
 
 local function run(chunk, mode, ...)
-  trace = nil
+  trace, native.failed, native.failed_message = nil, nil, nil
   native.begin_output()
   local finish = finishers[mode]
   return conclude(xpcall(function(...) return finish(chunk(...)) end, handler, ...))
