@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmspell_tools.errors import ConfigurationError, InvalidParameters
-from llmspell_tools.schema import Mismatch, compile_parameters, compile_value
+from llmspell_tools.schema import compile_parameters, compile_value
+from llmspell_tools.schema_values import Mismatch
 
 VALUES = st.recursive(
     st.none()

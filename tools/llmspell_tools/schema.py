@@ -12,38 +12,32 @@ float where an integer is wanted, ``{}`` where only an array is wanted, and null
 from __future__ import annotations
 
 from llmspell_tools.errors import ConfigurationError, InvalidParameters
+from llmspell_tools.schema_values import (
+    Mismatch,
+    describe,
+    did_you_mean,
+    enum_checks,
+    list_of,
+    mapping_of,
+    number_checks,
+    sized,
+    string_checks,
+    type_check,
+    unique,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from llmspell_tools.schema_values import Check
     from llmspell_tools.types import JsonObject
-
-    #: Takes a value, returns it (normalised), raises `Mismatch`.
-    Check = Callable[[Any], Any]
 
 _ANNOTATIONS = frozenset(
     ("title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "format", "$schema",
      "$comment", "$id", "contentEncoding", "contentMediaType", "$defs")
 )  # fmt: skip
-
-
-class Mismatch(Exception):
-    """A value that its schema does not allow; the path grows from the inside out while it travels."""
-
-    def __init__(self, message: str, keyword: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.keyword = keyword
-        self.path: list[str | int] = []
-
-    def where(self) -> str:
-        """Return the path as callers write it, `rules.rules[0].type`."""
-        text = ""
-        for step in self.path:
-            text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
-        return text
 
 
 def compile_parameters(  # noqa: C901 - one loop on the hot path; a call per parameter would double its cost
@@ -62,9 +56,9 @@ def compile_parameters(  # noqa: C901 - one loop on the hot path; a call per par
     Raises:
         ConfigurationError: The schema uses a keyword that is not known here.
     """
-    properties = {name: compile_value(sub) for name, sub in _mapping(schema, "properties").items()}
+    properties = {name: compile_value(sub) for name, sub in mapping_of(schema, "properties").items()}
     nullable = frozenset(name for name, check in properties.items() if _accepts(check, None))
-    required = tuple(_list(schema, "required"))
+    required = tuple(list_of(schema, "required"))
     extra = schema.get("additionalProperties", True) is not False
     rest = _compile_rest(schema, ("type", "properties", "required", "additionalProperties"))
     names = aliases or {}
@@ -138,50 +132,6 @@ def _invalid(mismatch: Mismatch) -> InvalidParameters:
     return InvalidParameters(prefix + mismatch.message, field=where or None)
 
 
-def did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    """Return ``; did you mean 'x'?`` or an empty string; see `llmspell_tools.nearest`."""
-    from llmspell_tools import nearest  # only failures pay for it
-
-    return nearest.did_you_mean(name, candidates)
-
-
-def describe(value: object) -> str:
-    """Say what a value is in JSON's words, short enough for a message: `integer 5`, `string "abc…"`."""
-    kind = json_type(value)
-    if isinstance(value, bytes):
-        return f"a string of {len(value)} bytes that is not UTF-8"
-    if isinstance(value, str):
-        shown = value if len(value) <= 40 else value[:37] + "…"
-        return f'string "{shown}"'
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        shown = repr(value) if not isinstance(value, int) or value.bit_length() < 200 else "too long to show"
-        return f"{kind} {shown}"
-    if isinstance(value, (list, tuple, dict)):
-        return f"{'an array' if kind == 'array' else 'an object'} of {len(value)}"
-    return kind
-
-
-def json_type(value: object) -> str:
-    """Return the JSON Schema type of a value; `integer` for a whole number that is an int."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int):
-        return "integer"
-    if isinstance(value, float):
-        return "number"
-    if isinstance(value, str):
-        return "string"
-    if isinstance(value, (list, tuple)):
-        return "array"
-    if isinstance(value, dict):
-        return "object"
-    return type(value).__name__
-
-
 def compile_value(schema: object) -> Check:
     """Compile the check of one value; see `compile_parameters` for the errors."""
     if schema is True or schema == {}:
@@ -194,8 +144,8 @@ def compile_value(schema: object) -> Check:
     types = schema.get("type")
     wanted = [types] if isinstance(types, str) else list(types) if isinstance(types, list) else []
     if wanted:
-        checks.append(_type_check(wanted))
-    for build in (_enum_checks, _number_checks, _string_checks, _array_checks, _object_checks):
+        checks.append(type_check(wanted))
+    for build in (enum_checks, number_checks, string_checks, _array_checks, _object_checks):
         checks.extend(build(schema))
     rest = _compile_rest(schema, _DIRECT)
     if rest is not None:
@@ -241,96 +191,6 @@ def _nothing(value: Any) -> Any:
     raise Mismatch(f"nothing is allowed here, got {describe(value)}", "false schema")
 
 
-# --- type -------------------------------------------------------------------------------------------------------
-
-
-def _string(value: Any) -> Any:
-    if type(value) is str:
-        return value
-    raise Mismatch(f"expected string, got {describe(value)}", "type")
-
-
-def _boolean(value: Any) -> Any:
-    if value is True or value is False:
-        return value
-    raise Mismatch(f"expected boolean, got {describe(value)}", "type")
-
-
-def _integer(value: Any) -> Any:
-    if type(value) is int:
-        return value
-    if type(value) is float and value.is_integer():
-        return int(value)
-    raise Mismatch(f"expected integer, got {describe(value)}", "type")
-
-
-def _number(value: Any) -> Any:
-    kind = type(value)
-    if kind is int or (kind is float and value - value == 0.0):  # neither infinite nor NaN
-        return value
-    raise Mismatch(f"expected number, got {describe(value)}", "type")
-
-
-def _array(value: Any) -> Any:
-    if type(value) is list:
-        return value
-    if type(value) is tuple:
-        return list(value)
-    if value == {} and type(value) is dict:
-        return []
-    raise Mismatch(f"expected array, got {describe(value)}", "type")
-
-
-def _list_only(value: Any) -> Any:
-    if type(value) is list:
-        return value
-    raise Mismatch(f"expected array, got {describe(value)}", "type")
-
-
-def _object(value: Any) -> Any:
-    if type(value) is dict:
-        return value
-    raise Mismatch(f"expected object, got {describe(value)}", "type")
-
-
-def _null(value: Any) -> Any:
-    if value is None:
-        return value
-    raise Mismatch(f"expected null, got {describe(value)}", "type")
-
-
-_TYPES: dict[str, Check] = {
-    "string": _string, "boolean": _boolean, "integer": _integer, "number": _number, "array": _array,
-    "object": _object, "null": _null,
-}  # fmt: skip
-for _name, _check in _TYPES.items():
-    _check.wanted = _name  # type: ignore[attr-defined]
-
-
-def _type_check(wanted: Sequence[object]) -> Check:
-    for name in wanted:
-        if name not in _TYPES:
-            raise ConfigurationError(f"'{name}' is no JSON Schema type; the types are: {', '.join(_TYPES)}")
-    if len(wanted) == 1:
-        return _TYPES[str(wanted[0])]
-    exact = [_TYPES[str(name)] for name in wanted if not (name == "array" and "object" in wanted)]
-    if "array" in wanted and "object" in wanted:
-        exact.append(_list_only)
-
-    def check(value: Any) -> Any:
-        for each in exact:
-            try:
-                return each(value)
-            except Mismatch:
-                continue
-        raise Mismatch(f"expected {' or '.join(map(str, wanted))}, got {describe(value)}", "type")
-
-    check.wanted = " or ".join(map(str, wanted))  # type: ignore[attr-defined]
-    return check
-
-
-# --- keywords of one type -----------------------------------------------------------------------------------------
-
 _DIRECT = (
     "type", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength",
     "maxLength", "pattern", "items", "prefixItems", "minItems", "maxItems", "uniqueItems", "properties", "required",
@@ -338,102 +198,9 @@ _DIRECT = (
 )  # fmt: skip
 
 
-def _same(left: object, right: object) -> bool:
-    """JSON equality: 1 and 1.0 are equal, 1 and true are not."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(_same(a, b) for a, b in zip(left, right, strict=True))
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
-    return left == right
-
-
-def _enum_checks(schema: JsonObject) -> list[Check]:
-    if "enum" in schema:
-        values = _list(schema, "enum")
-    elif "const" in schema:
-        values = [schema["const"]]
-    else:
-        return []
-    texts = frozenset(value for value in values if isinstance(value, str))
-
-    def check(value: Any) -> Any:
-        if (type(value) is str and value in texts) or any(_same(value, each) for each in values):
-            return value
-        hint = did_you_mean(value, texts) if isinstance(value, str) else ""
-        shown = ", ".join(str(each) for each in values)
-        raise Mismatch(f"{describe(value)} is none of: {shown}{hint}", "enum")
-
-    check.wanted = "one of: " + ", ".join(str(each) for each in values)  # type: ignore[attr-defined]
-    return [check]
-
-
-def _bound(schema: JsonObject, keyword: str, fits: Callable[[Any, Any], bool], words: str) -> list[Check]:
-    if keyword not in schema:
-        return []
-    limit = schema[keyword]
-
-    def check(value: Any) -> Any:
-        if type(value) in (int, float) and not fits(value, limit):
-            raise Mismatch(f"must be {words} {limit}, got {describe(value)}", keyword)
-        return value
-
-    return [check]
-
-
-def _number_checks(schema: JsonObject) -> list[Check]:
-    return [
-        *_bound(schema, "minimum", lambda value, limit: value >= limit, "at least"),
-        *_bound(schema, "maximum", lambda value, limit: value <= limit, "at most"),
-        *_bound(schema, "exclusiveMinimum", lambda value, limit: value > limit, "more than"),
-        *_bound(schema, "exclusiveMaximum", lambda value, limit: value < limit, "less than"),
-        *_bound(schema, "multipleOf", lambda value, limit: value % limit == 0, "a multiple of"),
-    ]
-
-
-def _sized(schema: JsonObject, kind: type[Any], minimum: str, maximum: str, words: str) -> list[Check]:
-    least, most = schema.get(minimum), schema.get(maximum)
-    checks: list[Check] = []
-    if isinstance(least, int):
-
-        def at_least(value: Any) -> Any:
-            if type(value) is kind and len(value) < least:
-                raise Mismatch(f"needs at least {least} {words}, got {len(value)}", minimum)
-            return value
-
-        checks.append(at_least)
-    if isinstance(most, int):
-
-        def at_most(value: Any) -> Any:
-            if type(value) is kind and len(value) > most:
-                raise Mismatch(f"may have at most {most} {words}, got {len(value)}", maximum)
-            return value
-
-        checks.append(at_most)
-    return checks
-
-
-def _string_checks(schema: JsonObject) -> list[Check]:
-    checks = _sized(schema, str, "minLength", "maxLength", "characters")
-    pattern = schema.get("pattern")
-    if isinstance(pattern, str):
-        import re
-
-        matches = re.compile(pattern).search
-
-        def check(value: Any) -> Any:
-            if type(value) is str and not matches(value):
-                raise Mismatch(f"{describe(value)} does not match {pattern}", "pattern")
-            return value
-
-        checks.append(check)
-    return checks
-
-
 def _array_checks(schema: JsonObject) -> list[Check]:
-    checks = _sized(schema, list, "minItems", "maxItems", "items")
-    prefix = [compile_value(sub) for sub in _list(schema, "prefixItems")]
+    checks = sized(schema, list, "minItems", "maxItems", "items")
+    prefix = [compile_value(sub) for sub in list_of(schema, "prefixItems")]
     every = compile_value(schema["items"]) if "items" in schema else _anything
     if prefix or every is not _anything:
 
@@ -451,24 +218,16 @@ def _array_checks(schema: JsonObject) -> list[Check]:
 
         checks.append(check)
     if schema.get("uniqueItems") is True:
-        checks.append(_unique)
+        checks.append(unique)
     return checks
 
 
-def _unique(value: Any) -> Any:
-    if type(value) is list:
-        for index, member in enumerate(value):
-            if any(_same(member, earlier) for earlier in value[:index]):
-                raise Mismatch(f"items must be unique, item {index} is not", "uniqueItems")
-    return value
-
-
 def _object_checks(schema: JsonObject) -> list[Check]:
-    checks = _sized(schema, dict, "minProperties", "maxProperties", "members")
+    checks = sized(schema, dict, "minProperties", "maxProperties", "members")
     if not {"properties", "required", "additionalProperties"} & schema.keys():
         return checks
-    properties = {name: compile_value(sub) for name, sub in _mapping(schema, "properties").items()}
-    required = tuple(_list(schema, "required"))
+    properties = {name: compile_value(sub) for name, sub in mapping_of(schema, "properties").items()}
+    required = tuple(list_of(schema, "required"))
     others = compile_value(schema.get("additionalProperties", True))
 
     def check(value: Any) -> Any:
@@ -493,9 +252,6 @@ def _object_checks(schema: JsonObject) -> list[Check]:
     return [*checks, check]
 
 
-# --- keywords that combine schemas ---------------------------------------------------------------------------------
-
-
 def _compile_rest(schema: JsonObject, done: Sequence[str]) -> Check | None:
     """Compile allOf, anyOf, oneOf, not and if; refuse what is unknown."""
     checks: list[Check] = []
@@ -510,7 +266,7 @@ def _compile_rest(schema: JsonObject, done: Sequence[str]) -> Check | None:
 
 
 def _build_all(schema: JsonObject) -> Check:
-    members = _list(schema, "allOf")
+    members = list_of(schema, "allOf")
     return _required_by_value(members) or _all_of([compile_value(sub) for sub in members])
 
 
@@ -553,7 +309,7 @@ def _required_by_value(members: Sequence[Any]) -> Check | None:
 
 
 def _build_any(schema: JsonObject) -> Check:
-    choices = [compile_value(sub) for sub in _list(schema, "anyOf")]
+    choices = [compile_value(sub) for sub in list_of(schema, "anyOf")]
 
     def check(value: Any) -> Any:
         reasons: list[str] = []
@@ -569,7 +325,7 @@ def _build_any(schema: JsonObject) -> Check:
 
 
 def _build_one(schema: JsonObject) -> Check:
-    choices = [compile_value(sub) for sub in _list(schema, "oneOf")]
+    choices = [compile_value(sub) for sub in list_of(schema, "oneOf")]
 
     def check(value: Any) -> Any:
         fitting = sum(_accepts(each, value) for each in choices)
@@ -606,17 +362,3 @@ def _build_if(schema: JsonObject) -> Check:
 _COMBINERS: dict[str, Callable[[JsonObject], Check]] = {
     "allOf": _build_all, "anyOf": _build_any, "oneOf": _build_one, "not": _build_not, "if": _build_if,
 }  # fmt: skip
-
-
-def _mapping(schema: JsonObject, keyword: str) -> JsonObject:
-    value = schema.get(keyword, {})
-    if not isinstance(value, dict):
-        raise ConfigurationError(f"the schema keyword '{keyword}' wants an object, not {describe(value)}")
-    return value
-
-
-def _list(schema: JsonObject, keyword: str) -> list[Any]:
-    value = schema.get(keyword, [])
-    if not isinstance(value, list):
-        raise ConfigurationError(f"the schema keyword '{keyword}' wants an array, not {describe(value)}")
-    return value

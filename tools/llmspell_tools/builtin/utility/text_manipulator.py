@@ -12,7 +12,7 @@ from llmspell_tools.definition import ToolContext, tool
 from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import InvalidParameters, LimitExceeded
 from llmspell_tools.jsontext import dumps, loads
-from llmspell_tools.schema import describe
+from llmspell_tools.schema_values import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
