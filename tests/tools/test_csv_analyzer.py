@@ -675,7 +675,7 @@ def test_an_output_outside_the_roots_is_refused(files, tmp_path):
 FIELDS = st.one_of(
     st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"), max_size=12),
     st.integers(-(10**20), 10**20).map(str),
-    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.floats(-1e150, 1e150).map(repr),
     st.sampled_from(
         ["", " ", "007", "-0", "+5", ".5", "5.", "1e5", "-00", "0x1", "1,5", "true", "2024-01-15", '"', "\r\n"]
     ),
@@ -711,7 +711,7 @@ def test_statistics_agree_with_the_standard_library(table):
         if numbers:
             assert figures["median"] == pytest.approx(statistics.median(numbers), rel=1e-12)
             assert (float(figures["min_value"]), float(figures["max_value"])) == (min(numbers), max(numbers))
-        if numbers and max(map(abs, numbers)) < 1e100:
+        if numbers and max(map(abs, numbers)) < 1e140:
             assert figures["mean"] == pytest.approx(statistics.fmean(numbers), rel=1e-9, abs=1e-9)
             scale = max(map(abs, numbers)) * 1e-9 + 1e-150  # squares below that are zero
             assert figures["std_dev"] == pytest.approx(statistics.pstdev(numbers), rel=1e-6, abs=scale)
