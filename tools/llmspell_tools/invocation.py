@@ -194,4 +194,4 @@ def call(tool: Tool, arguments: dict[str, Any], context: ToolContext, timeout_s:
         raise ToolExecutionError(
             f"{tool.name} failed: {type(error).__name__}: {error}", details={"exception": type(error).__name__}
         ) from error
-    return result if type(result) is ToolResult else ToolResult(result)
+    return result if isinstance(result, ToolResult) else ToolResult(result)
