@@ -98,6 +98,23 @@ def width() -> int | None:
         return None
 
 
+def paragraph(text: str, indent: int = 0) -> None:
+    """Write a text, broken between words where stdout is a terminal that is too narrow for it."""
+    limit = width()
+    margin = " " * indent
+    if limit is None or len(margin) + len(text) <= limit:
+        line(margin + text)
+        return
+    row = ""
+    for word in text.split():
+        if row and len(margin) + len(row) + 1 + len(word) > limit:
+            line(margin + row)
+            row = word
+        else:
+            row = f"{row} {word}" if row else word
+    line(margin + row)
+
+
 def columns(rows: list[tuple[str, ...]]) -> None:
     """Write rows as aligned columns, each line cut to the terminal where stdout is one."""
     if not rows:

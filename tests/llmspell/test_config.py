@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from llmspell import places
 from llmspell.config.document import default_document
 from llmspell.config.environment import read_environment, variable_of
@@ -125,12 +126,12 @@ def test_what_is_wrong_in_a_file_is_named_with_its_line(text, line, says, projec
 def test_a_file_that_is_no_toml_is_an_error(content, project):
     (project / "llmspell.toml").write_bytes(content)
 
-    with pytest.raises(ConfigurationError, match="llmspell.toml"):
+    with pytest.raises(ConfigurationError, match=r"llmspell\.toml"):
         load(Options())
 
 
 def test_a_file_that_is_not_there_is_an_error():
-    with pytest.raises(ConfigurationError, match="cannot read configuration file 'none.toml': No such file"):
+    with pytest.raises(ConfigurationError, match=r"cannot read configuration file 'none\.toml': No such file"):
         load(Options(config="none.toml"))
 
 

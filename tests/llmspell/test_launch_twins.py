@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+
 from llmspell.cli.main import run_click
 from llmspell.launch import finish, recognise
 

@@ -28,7 +28,7 @@ FORBIDDEN = {"re", "json", "typing", "dataclasses", "enum", "inspect", "logging"
 
 
 def imported(words):
-    """Return the modules that a command line imports in a bare interpreter (-S: no site, so nothing is there before)."""
+    """Return the modules that a command line imports in an interpreter that has loaded nothing itself (-S: no site)."""
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", SCRIPT.format(paths=PATHS), *words],
         capture_output=True, text=True, timeout=30, check=True,

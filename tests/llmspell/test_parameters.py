@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
+
 from llmspell.parameters import read
 from llmspell_tools.errors import InvalidParameters
 

@@ -6,6 +6,7 @@ import os
 import stat
 
 import pytest
+
 from llmspell import assembly
 from llmspell.launch import main
 from llmspell.options import Options

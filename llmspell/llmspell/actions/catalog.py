@@ -133,12 +133,11 @@ def _print_value(value: JsonValue, style: str, select: str | None) -> None:
 
 
 def _print_info(tool: Tool, show_schema: bool) -> None:
-    output.line(f"{tool.name} - {tool.description}")
+    output.paragraph(f"{tool.name} - {tool.description}")
     output.line(f"  category: {tool.category}")
-    levels = "".join(f"; {operation}: {level}" for operation, level in tool.levels.items())
-    output.line(f"  security level: {tool.level}{levels}")
+    output.paragraph(f"security level: {tool.level}{_other_levels(tool)}", 2)
     if tool.aliases:
-        output.line(f"  also called: {', '.join(tool.aliases)}")
+        output.paragraph(f"also called: {', '.join(tool.aliases)}", 2)
     properties = tool.parameters.get("properties")
     if isinstance(properties, dict) and properties:
         output.line("\nParameters:")
@@ -159,16 +158,26 @@ def _print_info(tool: Tool, show_schema: bool) -> None:
         output.json(tool.parameters, "pretty")
 
 
+def _other_levels(tool: Tool) -> str:
+    """Return ` (restricted: read, stat; safe: help)`, the operations that have a level of their own."""
+    operations: dict[str, list[str]] = {}
+    for operation, level in tool.levels.items():
+        if level != tool.level:
+            operations.setdefault(level, []).append(operation)
+    text = "; ".join(f"{level}: {', '.join(names)}" for level, names in operations.items())
+    return f" ({text})" if text else ""
+
+
 def _print_parameter(name: str, schema: Mapping[str, JsonValue], required: bool) -> None:
     facts = [_type(schema)]
     if required:
         facts.append("required")
     if "default" in schema and schema["default"] is not None:
         facts.append(f"default {output.compact(schema['default'])}")
-    output.line(f"  {name} ({', '.join(facts)})")
+    output.paragraph(f"{name} ({', '.join(facts)})", 2)
     description = schema.get("description")
     if isinstance(description, str) and description:
-        output.line(f"      {' '.join(description.split())}")
+        output.paragraph(" ".join(description.split()), 6)
 
 
 def _type(schema: Mapping[str, JsonValue]) -> str:
