@@ -20,7 +20,7 @@ from llmspell_tools.jsontext import dumps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Annotated, Any, Literal
 
     from llmspell_tools.types import JsonObject, JsonValue
@@ -173,7 +173,8 @@ class _Call:
     def validate(self) -> ToolResult:
         from llmspell_tools.builtin.data.csv_validation import validate_rows
 
-        listed = int(str(self._context.settings["max_listed_errors"]))
+        settings: Mapping[str, Any] = self._context.settings
+        listed: int = settings["max_listed_errors"]
         with self._source() as source:
             found = validate_rows(source, self._options["rules"], listed)
         return self._described("validate", "validation_result", found)

@@ -10,9 +10,9 @@ from llmspell_tools.errors import InvalidParameters, LimitExceeded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
-    from typing import Self
+    from typing import Any, Self
 
     from llmspell_tools.atomic import AtomicWrite
     from llmspell_tools.definition import ToolContext
@@ -29,7 +29,8 @@ class Output:
     __slots__ = ("_file", "_limit", "_pieces", "_stream", "rows", "size")
 
     def __init__(self, context: ToolContext, path: str | None) -> None:
-        self._limit = int(str(context.settings["max_output_bytes"]))
+        settings: Mapping[str, Any] = context.settings
+        self._limit: int = settings["max_output_bytes"]
         self._file: AtomicWrite | None = None
         self._stream: io.BufferedWriter | None = None
         self._pieces: list[bytes] = []

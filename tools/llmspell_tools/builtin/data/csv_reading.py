@@ -19,9 +19,9 @@ from llmspell_tools.errors import InvalidParameters, LimitExceeded, ToolExecutio
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
-    from typing import Self, TextIO
+    from typing import Any, Self, TextIO
 
     from llmspell_tools.definition import ToolContext
 
@@ -179,7 +179,9 @@ class CsvSource:
         return InvalidParameters(f"malformed CSV, line {line}: {message}", field=self.field, details={"line": line})
 
     def _limit(self, key: str) -> int:
-        return int(str(self._context.settings[key]))
+        settings: Mapping[str, Any] = self._context.settings
+        limit: int = settings[key]
+        return limit
 
     # --- opening ---------------------------------------------------------------------------------------------------
 

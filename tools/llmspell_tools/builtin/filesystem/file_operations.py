@@ -24,8 +24,8 @@ from llmspell_tools.errors import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Literal
+    from collections.abc import Callable, Mapping
+    from typing import Any, Literal
 
     from llmspell_tools.files import FileFacts
     from llmspell_tools.types import JsonObject, JsonValue
@@ -142,7 +142,7 @@ class _Call:
             self._policy,
             self._path,
             self._tool,
-            max_bytes=self._max_bytes(),
+            max_bytes=self._limit("max_file_bytes"),
             limit="[tools.file_operations] max_file_bytes",
         )
         try:
@@ -221,7 +221,7 @@ class _Call:
             self._policy,
             self._path,
             self._tool,
-            max_entries=int(str(self._context.settings["max_entries"])),
+            max_entries=self._limit("max_entries"),
             limit="[tools.file_operations] max_entries",
         )
         entries: list[JsonValue] = [
@@ -276,11 +276,13 @@ class _Call:
             {"file_path": self._path},
         )
 
-    def _max_bytes(self) -> int:
-        return int(str(self._context.settings["max_file_bytes"]))
+    def _limit(self, key: str) -> int:
+        settings: Mapping[str, Any] = self._context.settings
+        limit: int = settings[key]
+        return limit
 
     def _check_size(self, size: int) -> None:
-        limit = self._max_bytes()
+        limit = self._limit("max_file_bytes")
         if size > limit:
             raise LimitExceeded(
                 f"{size} bytes are over the limit of {limit}; raise [tools.file_operations] max_file_bytes to allow it",

@@ -89,7 +89,8 @@ def text_manipulator(
         options: What the operation needs to know; see each option for the operation that takes it.
     """
     given = check_options(operation, options, _TAKES, _NEEDS)
-    limit = int(str(context.settings["max_text_chars"]))
+    settings: Mapping[str, Any] = context.settings
+    limit: int = settings["max_text_chars"]
     if isinstance(input, list):
         if operation != "join":
             raise InvalidParameters(
