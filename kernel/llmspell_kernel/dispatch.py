@@ -123,12 +123,23 @@ class Dispatcher:
         self._taken = 0
         self._abort_until: dict[str, int] = {}
 
-    def serve(self, source: MessageSource, is_stopping: Callable[[], bool]) -> None:
-        """Handle messages until `is_stopping` is true after a wake-up."""
+    def serve(
+        self, source: MessageSource, is_stopping: Callable[[], bool], after_first: Callable[[], object] | None = None
+    ) -> None:
+        """Handle messages until `is_stopping` is true after a wake-up.
+
+        Args:
+            source: The channel.
+            is_stopping: Asked before each message.
+            after_first: Called once, when the first message has been handled.
+        """
         while not is_stopping():
             frames = source.receive()
             if frames is not None:
                 self.take(frames, source)
+                if after_first is not None:
+                    after_first()
+                    after_first = None
 
     def refuse_pending(self, source: MessageSource) -> None:
         """Answer what has arrived but will not be handled any more: the kernel is stopping."""

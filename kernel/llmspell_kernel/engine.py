@@ -1,4 +1,7 @@
-"""What the kernel needs of a language engine; `llmspell_kernel.lua.LuaEngine` is one. A seam, no code."""
+"""What the kernel needs of a language engine, and when it gets one; `llmspell_kernel.lua.LuaEngine` is one.
+
+Knows no Lua: an engine is made by a function that is handed in.
+"""
 
 from __future__ import annotations
 
@@ -54,3 +57,57 @@ class Engine(Protocol):
     def close(self) -> None:
         """Free the engine; on its thread."""
         ...
+
+
+class LateEngine:
+    """An engine that is made when it is first needed, or when `prepare` is called; used on the main thread.
+
+    Clients begin with kernel_info_request and wait for its reply; loading Lua before it would cost a quarter of the
+    time until then, and the client's own next steps take longer than loading it after.
+
+    Args:
+        make: Makes the engine, on the thread that is to own it.
+    """
+
+    __slots__ = ("_engine", "_make")
+
+    def __init__(self, make: Callable[[], Engine]) -> None:
+        self._make = make
+        self._engine: Engine | None = None
+
+    def prepare(self) -> Engine:
+        """Return the engine; make it if there is none."""
+        if self._engine is None:
+            self._engine = self._make()
+        return self._engine
+
+    def registry(self, without: ToolRegistry) -> ToolRegistry:
+        """Return the registry with the tools that cells have registered; `without` them where there can be none."""
+        registry: ToolRegistry = getattr(self._engine, "registry", without)
+        return registry
+
+    def execute(
+        self,
+        code: str,
+        *,
+        name: str,
+        mode: Literal["script", "cell"],
+        args: Sequence[str] | None = None,
+        timeout_s: float | None = None,
+    ) -> Execution:
+        """Run code; see `Engine.execute`."""
+        return self.prepare().execute(code, name=name, mode=mode, args=args, timeout_s=timeout_s)
+
+    def is_complete(self, code: str) -> tuple[str, str]:
+        """Judge code; see `Engine.is_complete`."""
+        return self.prepare().is_complete(code)
+
+    def interrupt(self) -> None:
+        """Stop what runs; any thread."""
+        if self._engine is not None:
+            self._engine.interrupt()
+
+    def close(self) -> None:
+        """Free the engine, if there is one."""
+        if self._engine is not None:
+            self._engine.close()

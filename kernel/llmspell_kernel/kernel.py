@@ -27,6 +27,7 @@ from llmspell_kernel.connection import (
     write_connection,
 )
 from llmspell_kernel.dispatch import Dispatcher
+from llmspell_kernel.engine import LateEngine
 from llmspell_kernel.handlers.comm_info import comm_info_request
 from llmspell_kernel.handlers.execute import Cells, execute_request
 from llmspell_kernel.handlers.interrupt import interrupt_request
@@ -69,7 +70,8 @@ def run_kernel(
         connection_file: Read if it exists and used as it is (ports of 0 are filled in); else written, and removed at
             the end.
         registry: The tools.
-        engine_factory: Makes the engine, on this thread; a `LuaEngine` with default settings if left out.
+        engine_factory: Makes the engine, on this thread, once the first message has been answered or when it is
+            needed; a `LuaEngine` with default settings if left out. What it imports only then shortens the start.
         ip: Address to bind where the file is ours to write.
         first_port: First of five ports where the file is ours to write; 0 lets the system choose.
         cell_timeout_s: Seconds that one cell may run.
@@ -147,10 +149,10 @@ class Kernel:
         service.start()
         control = threading.Thread(target=self._serve_control, name="llmspell-control", daemon=True)
         control.start()
-        engine = engine_factory(registry, self.output.write)
+        engine = LateEngine(lambda: engine_factory(registry, self.output.write))
         try:
             shell = self._dispatcher(self._shell_handlers(engine, registry, cell_timeout_s))
-            shell.serve(self.channels.shell, self.lifecycle.is_stopping)
+            shell.serve(self.channels.shell, self.lifecycle.is_stopping, after_first=engine.prepare)
             shell.refuse_pending(self.channels.shell)
             self.channels.shell.flush(_FLUSH_S)
         finally:
@@ -168,10 +170,10 @@ class Kernel:
         return Dispatcher(self.wire, handlers, publish=self.channels.iopub.publish, log=self.log)
 
     def _shell_handlers(
-        self, engine: Engine, registry: ToolRegistry, cell_timeout_s: float | None
+        self, engine: LateEngine, registry: ToolRegistry, cell_timeout_s: float | None
     ) -> dict[str, Handler]:
         cells = Cells(engine, self.output, self.running, cell_timeout_s)
-        desk = ToolDesk(getattr(engine, "registry", registry), self.running)
+        desk = ToolDesk(lambda: engine.registry(registry), self.running)
         return {
             "kernel_info_request": kernel_info_request,
             "execute_request": partial(execute_request, cells),

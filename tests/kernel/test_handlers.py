@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from llmspell_kernel.dispatch import Request
+from llmspell_kernel.engine import LateEngine
 from llmspell_kernel.handlers.comm_info import comm_info_request
 from llmspell_kernel.handlers.execute import Cells, execute_request
 from llmspell_kernel.handlers.interrupt import interrupt_request
@@ -220,6 +221,27 @@ def test_text_printed_after_the_cell_goes_nowhere():
     assert [name for name, _ in kernel.published] == ["execute_input"]
 
 
+def test_an_engine_is_made_when_it_is_first_needed_and_once():
+    made = []
+    kernel = Kernel(a=Ran("42"))
+    late = LateEngine(lambda: made.append(1) or kernel.engine)
+    tools, with_cells = ToolRegistry(), ToolRegistry()
+
+    late.interrupt()
+    late.close()
+    assert late.registry(tools) is tools
+    assert made == []
+    assert late.execute("a", name="=x", mode="cell").text == "42"
+    assert late.is_complete("x") == ("complete", "")
+    late.interrupt()
+    kernel.engine.registry = with_cells
+    assert late.registry(tools) is with_cells
+    late.close()
+
+    assert made == [1]
+    assert kernel.engine.interrupts == 1
+
+
 # --- the small ones -------------------------------------------------------------------------------------------------
 
 
@@ -297,7 +319,7 @@ def desk():
     registry = ToolRegistry()
     registry.register(echo_tool)
     registry.register(slow_tool)
-    return ToolDesk(registry, Running())
+    return ToolDesk(lambda: registry, Running())
 
 
 def ask(desk: ToolDesk, **content: Any) -> dict[str, Any]:
@@ -413,7 +435,7 @@ def test_an_interrupt_cancels_the_tool(desk):
         def end(self) -> None:
             pass
 
-    reply = ask(ToolDesk(desk.registry, Now()), command="invoke", name="slow-tool")
+    reply = ask(ToolDesk(lambda: desk.registry, Now()), command="invoke", name="slow-tool")
 
     assert reply["error_type"] == "cancelled"
     assert reply["ename"] == "KeyboardInterrupt"

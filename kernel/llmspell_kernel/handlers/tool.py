@@ -37,15 +37,20 @@ class ToolDesk:
     """What the commands need.
 
     Args:
-        registry: The tools, those registered by cells included.
+        find_registry: Returns the tools, those registered by cells included.
         running: Told what an interrupt stops.
     """
 
-    __slots__ = ("registry", "running")
+    __slots__ = ("_find_registry", "running")
 
-    def __init__(self, registry: ToolRegistry, running: Running) -> None:
-        self.registry = registry
+    def __init__(self, find_registry: Callable[[], ToolRegistry], running: Running) -> None:
+        self._find_registry = find_registry
         self.running = running
+
+    @property
+    def registry(self) -> ToolRegistry:
+        """The tools there are now."""
+        return self._find_registry()
 
 
 def tool_request(desk: ToolDesk, request: Request) -> JsonObject:
