@@ -164,7 +164,7 @@ class _Call:
             size += len(answers)
             if size > self._settings["max_output_bytes"]:
                 raise self._exceeded("max_output_bytes", "the answers are", "; or give 'output_file'")
-            yield from answers.decode("utf-8", "surrogatepass").splitlines()
+            yield from answers.decode("utf-8", "surrogatepass").split("\n")[:-1]
 
     def _run(self, args: JsonObject, data: bytes) -> tuple[Any, bytes]:
         settings = self._settings

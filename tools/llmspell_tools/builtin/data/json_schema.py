@@ -27,6 +27,13 @@ _DRAFT_2020 = ("https://json-schema.org/draft/2020-12/schema", "http://json-sche
 _HOLDS_SCHEMA = ("additionalItems", "additionalProperties", "contains", "else", "if", "items", "not", "propertyNames",
                  "then", "unevaluatedItems", "unevaluatedProperties", "contentSchema")  # fmt: skip
 _HOLDS_LIST = ("allOf", "anyOf", "oneOf", "prefixItems", "items")
+#: Keywords that only the other draft has.
+_NOT_IN_7 = frozenset(
+    ("prefixItems", "dependentRequired", "dependentSchemas", "unevaluatedItems", "unevaluatedProperties")
+)
+_NOT_IN_2020 = frozenset(("dependencies",))
+#: What a schema without `$schema` must use to be taken for 2020-12.
+_SIGNS_OF_2020 = (*_NOT_IN_7, "$anchor", "$defs", "$dynamicAnchor", "$dynamicRef", "maxContains", "minContains")
 _HOLDS_NAMES = ("$defs", "definitions", "dependentSchemas", "dependencies", "patternProperties", "properties")
 
 
@@ -56,7 +63,8 @@ class Validator:
     """
 
     def __init__(self, schema: Any) -> None:
-        self.is_draft_7 = _draft(schema)
+        self.is_draft_7 = _is_draft_7(schema)
+        self._foreign = _NOT_IN_7 if self.is_draft_7 else _NOT_IN_2020
         self._by_uri: dict[str, Any] = {"": schema}
         self._bases: dict[int, str] = {}
         self._dynamic: dict[str, list[str]] = {}
@@ -103,12 +111,12 @@ class Validator:
         if "$dynamicRef" in schema and not self.is_draft_7:
             found += self.check(self._resolve_dynamic(schema["$dynamicRef"]), value, path, seen)
         for keyword, check in ASSERTIONS.items():
-            if keyword in schema:
+            if keyword in schema and keyword not in self._foreign:
                 message = check(schema[keyword], value)
                 if message:
                     found.append(problem(path, message, keyword))
         for keyword, apply in APPLICATORS.items():
-            if keyword in schema and len(found) < self._most:
+            if keyword in schema and keyword not in self._foreign and len(found) < self._most:
                 found += apply(self, schema, value, path, seen)
         return found
 
@@ -192,11 +200,11 @@ def _subschemas(schema: dict[str, Any]) -> Iterator[tuple[str, Any]]:
                 yield f"{keyword}/{name}", sub
 
 
-def _draft(schema: Any) -> bool:
+def _is_draft_7(schema: Any) -> bool:
     named = schema.get("$schema") if isinstance(schema, dict) else None
     if named is None:
-        # What only 2020-12 has decides; without it, the draft that the tool has always meant.
-        return not (isinstance(schema, dict) and any(word in schema for word in ("$defs", "prefixItems", "$anchor")))
+        # Without the draft's name: what only 2020-12 has decides, else the draft that this tool has always meant.
+        return not (isinstance(schema, dict) and any(word in schema for word in _SIGNS_OF_2020))
     plain = str(named).rstrip("#")
     if plain in _DRAFT_7:
         return True

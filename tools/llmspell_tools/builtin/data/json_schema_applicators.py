@@ -71,7 +71,8 @@ def _items(validator: Validator, schema: Any, value: Any, path: str, seen: Seen)
     if isinstance(wanted, list):  # Draft 7
         found = _each_of(validator, wanted, value, path, seen)
         return found + _rest(validator, schema.get("additionalItems", True), len(wanted), value, path, seen)
-    return _rest(validator, wanted, len(schema.get("prefixItems", ())), value, path, seen)
+    start = 0 if validator.is_draft_7 else len(schema.get("prefixItems", ()))
+    return _rest(validator, wanted, start, value, path, seen)
 
 
 def _rest(validator: Validator, sub: Any, start: int, value: Any, path: str, seen: Seen) -> Problems:
@@ -162,7 +163,7 @@ def _dependents(validator: Validator, rules: Any, value: Any, path: str, seen: S
 
 def _unevaluated_items(validator: Validator, schema: Any, value: Any, path: str, seen: Seen) -> Problems:
     found: Problems = []
-    for number in range(len(value) if isinstance(value, list) and not validator.is_draft_7 else 0):
+    for number in range(len(value) if isinstance(value, list) else 0):
         if number not in seen.items:
             found += validator.check(schema["unevaluatedItems"], value[number], pointer(path, number), type(seen)())
             seen.items.add(number)
@@ -170,9 +171,7 @@ def _unevaluated_items(validator: Validator, schema: Any, value: Any, path: str,
 
 
 def _unevaluated_properties(validator: Validator, schema: Any, value: Any, path: str, seen: Seen) -> Problems:
-    if validator.is_draft_7 or not isinstance(value, dict):
-        return []
-    rest = [name for name in value if name not in seen.properties]
+    rest = [name for name in value if name not in seen.properties] if isinstance(value, dict) else []
     return _other_properties(validator, schema, "unevaluatedProperties", rest, value, path, seen)
 
 
