@@ -11,10 +11,16 @@ from importlib import resources
 
 import pytest
 
+from llmspell_kernel.lua import LuaEngine
 from llmspell_kernel.lua.runtime import LuaError, new_runtime
+from llmspell_tools.errors import ToolTimeout
+from llmspell_tools.policy import Policy
+from llmspell_tools.registry import ToolRegistry
 
 CHUNKS = ("arguments", "pattern_class", "pattern_parse", "pattern_cost", "pattern_matcher")
 CHUNKS += ("pattern_replace", "patterns")
+
+SCRIPT = {"name": "@script.lua", "mode": "script"}
 
 COMPARE = r"""
 local native = ...
@@ -235,3 +241,17 @@ def test_gmatch_takes_a_caret_as_a_byte():
 
 def test_many_patterns_do_not_grow_the_cache():
     assert 1 == evaluate("for i = 1, 5000 do patterns.find('a', 'a' .. i .. '*') end return (patterns.find('a', 'a'))")
+
+
+@pytest.mark.parametrize("library", ["string.", "s:"])
+@pytest.mark.parametrize(
+    "pattern", ["('a?'):rep(28) .. ('a'):rep(28)", "('a*'):rep(6) .. 'b'", "'.-.-.-.-b'", "'^(a+)+b'"]
+)
+def test_the_engine_stops_a_hostile_pattern(pattern, library):
+    """The whole way: scripts reach only the guarded functions, and the deadline ends them."""
+    call = f"s:find({pattern})" if library == "s:" else f"string.find(s, {pattern})"
+    with LuaEngine(ToolRegistry(policy=Policy.default()), write=lambda stream, text: None) as engine:
+        with pytest.raises(ToolTimeout):
+            engine.execute(f"local s = ('a'):rep(5000) while true do local x = {call} end", **SCRIPT, timeout_s=0.1)
+
+        assert [3] == engine.execute("return (('abc'):find('c'))", **SCRIPT).values
