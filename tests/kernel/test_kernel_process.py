@@ -505,6 +505,17 @@ def test_a_given_connection_file_is_used_and_left(own_kernel):
     assert Path(own_kernel.file).read_text(encoding="utf-8") == before
 
 
+def test_an_encrypted_connection_works(own_kernel):
+    """jupyter_client 8.9: `transport_encryption`."""
+    from jupyter_client.connect import write_connection_file
+
+    public, secret = zmq.curve_keypair()
+    write_connection_file(own_kernel.file, key=b"a given key", curve_publickey=public, curve_secretkey=secret)
+    own_kernel.start()
+
+    assert own_kernel.text_of("6 * 7") == "42"
+
+
 def test_shutdown_is_told_to_every_client(own_kernel):
     own_kernel.start()
     own_kernel.ask("shutdown_request", "control", restart=True)
