@@ -8,6 +8,7 @@ lines.
 
 from __future__ import annotations
 
+import os
 import sys
 
 from llmspell_tools.errors import InvalidParameters, LimitExceeded, ToolExecutionError
@@ -123,6 +124,7 @@ def _compiled(program: str) -> Any:
     if compiled is None:
         import jq
 
+        os.environ["HOME"] = "/nonexistent"  # else libjq finds the home by itself and runs its .jq first
         try:
             compiled = jq.compile(program)
         except ValueError as error:
