@@ -10,7 +10,7 @@ import logging
 
 from llmspell_kernel.lua.convert import to_lua_text
 from llmspell_kernel.lua.memory import LARGE
-from llmspell_tools.errors import Cancelled, LlmspellError
+from llmspell_tools.errors import Cancelled, LlmspellError, ToolTimeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,11 +100,9 @@ class Bridge:
 
     def failure_text(self, error: BaseException) -> str:
         """Return the Lua error text of what a callback raised, and act on it."""
-        if isinstance(error, (KeyboardInterrupt, Cancelled)):
-            if self.run is not None and self.run.reason is None and not isinstance(error, Cancelled):
-                self.run.stop("interrupt")
-            self.last_error = error if isinstance(error, Cancelled) else Cancelled("interrupted")
-            return "interrupted"
+        self._stop_for(error)
+        if isinstance(error, KeyboardInterrupt):
+            error = Cancelled("the script was interrupted")
         if isinstance(error, LlmspellError):
             self.last_error = error
             return to_lua_text(error.message)
@@ -116,6 +114,16 @@ class Bridge:
             return "not enough memory"
         logger.error("a Lua callback failed", exc_info=error)
         return to_lua_text(f"internal error: {type(error).__name__}: {error}")
+
+    def _stop_for(self, error: BaseException) -> None:
+        """End the run for what ends it, though the watch thread has not noticed yet."""
+        run = self.run
+        if run is None or run.reason is not None:
+            return
+        if isinstance(error, KeyboardInterrupt) or (isinstance(error, Cancelled) and run.context.signal.cancelled):
+            run.stop("interrupt")
+        elif isinstance(error, ToolTimeout) and run.context.remaining_s() == 0.0:
+            run.stop("timeout")
 
     def blocking(self) -> AbstractContextManager[None]:
         """Mark what can only be broken by SIGINT; a context manager."""

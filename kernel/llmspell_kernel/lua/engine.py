@@ -24,7 +24,7 @@ from llmspell_kernel.lua.runtime import LuaError
 from llmspell_kernel.lua.settings import EngineSettings
 from llmspell_kernel.lua.watch import Watch
 from llmspell_tools.definition import CancelSignal, ToolContext
-from llmspell_tools.errors import InternalError, LimitExceeded, ScriptError
+from llmspell_tools.errors import InternalError, LimitExceeded, LlmspellError, ScriptError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from typing import Any, Literal, Self
 
     from llmspell_kernel.lua.interrupt import Hook
-    from llmspell_tools.errors import LlmspellError
     from llmspell_tools.registry import ToolRegistry
     from llmspell_tools.types import JsonValue
 
@@ -137,13 +136,13 @@ class LuaEngine:
         self._check_owner()
         if self._bridge.run is not None:
             raise InternalError("this engine runs a script already; it takes one at a time")
-        chunk = self._loader.load(code, name, mode)
-        if args is not None:
-            set_arguments(self._bridge, name[1:], args)
-        run = self._begin(timeout_s)
         outcome: Any = None
         failure: BaseException | None = None
+        run = self._begin(timeout_s)
         try:
+            chunk = self._loader.load(code, name, mode)
+            if args is not None:
+                set_arguments(self._bridge, name[1:], args)
             outcome = self._lua_run(chunk, mode)
         except BaseException as error:  # noqa: BLE001 - sorted out by `_conclude`, with nothing running any more
             failure = error
@@ -248,6 +247,8 @@ class LuaEngine:
             stopped = run.error(self._settings.max_memory_bytes)
             stopped.details.update(self._details(name, trace))
             raise stopped from None
+        if isinstance(failure, LlmspellError):
+            raise failure
         if failure is not None:
             raise self._failed(failure, name) from failure
         done, text, *trace = outcome

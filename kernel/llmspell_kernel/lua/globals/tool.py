@@ -166,7 +166,7 @@ class ToolCalls:
         text = self._bridge.failure_text(error)
         if isinstance(error, ToolNotFound):
             return False, "not found", text
-        code = error.code if isinstance(error, LlmspellError) else "internal_error"
+        code = error.code if isinstance(error, LlmspellError) else ""
         return False, "failed", _PREFIXES.get(code, "") + text
 
     def lazy(self, result: ToolResult, key: str) -> Any:

@@ -14,10 +14,9 @@ local read, line = native.file_reading.read, native.file_reading.line
 local text, expected, integer = native.arguments.text, native.arguments.expected, native.arguments.integer
 local type, select, format, concat, next = type, select, string.format, table.concat, next
 local math_type, setmetatable, getmetatable, collectgarbage = math.type, setmetatable, getmetatable, collectgarbage
-local pack, unpack, find, tostring = table.pack, table.unpack, string.find, tostring
+local pack, unpack, find, sub, tostring = table.pack, table.unpack, string.find, string.sub, tostring
 
 local BUFFER_BYTES = 16384
-local CHUNK_BYTES = 65536
 
 local states = setmetatable({}, { __mode = "k" }) -- file object -> state
 local open_states = {} -- handle -> state: what waits is not lost with its object
@@ -37,8 +36,8 @@ end
 
 local function new_file(state)
   local file = setmetatable({}, FILE)
-  state.buffer, state.at, state.pending, state.waiting = "", 1, {}, 0
-  state.file, states[file] = nil, state
+  state.buffer, state.at, state.pending, state.waiting, state.count = "", 1, {}, 0, 0
+  states[file] = state
   if state.handle then
     open_states[state.handle], objects[state.handle] = state, file
     state.fill = function()
@@ -106,15 +105,9 @@ function METHODS.read(file, ...)
   return read(state, ...)
 end
 
-local function write_host(state, value)
-  if #state.buffer >= state.at then
-    local moved, message, code = drop_unread(state)
-    if not moved then
-      return nil, message, code
-    end
-  end
-  state.count = (state.count or 0) + 1
-  state.pending[state.count], state.waiting = value, state.waiting + #value
+local function put_on_host(state, value)
+  local count = state.count + 1
+  state.count, state.pending[count], state.waiting = count, value, state.waiting + #value
   if state.waiting >= BUFFER_BYTES or state.eager and (state.eager == "no" or find(value, "\n", 1, true)) then
     return send(state)
   end
@@ -122,7 +115,16 @@ local function write_host(state, value)
 end
 
 local function write(file, state, ...)
-  local put = state.put or write_host
+  local put = state.put
+  if not put then
+    put = put_on_host
+    if #state.buffer >= state.at then
+      local moved, message, code = drop_unread(state)
+      if not moved then
+        return nil, message, code
+      end
+    end
+  end
   for index = 1, select("#", ...) do
     local value = (select(index, ...))
     if type(value) ~= "string" then
@@ -168,7 +170,18 @@ local function lines_of(file, state, ...)
   if state.waiting > 0 then
     send(state)
   end
+  if formats.n > 0 then
+    return function()
+      return next_line(file, state, formats)
+    end, formats
+  end
   return function()
+    local buffer, at = state.buffer, state.at
+    local stop = find(buffer, "\n", at, true)
+    if stop then -- the whole line is here already
+      state.at = stop + 1
+      return sub(buffer, at, stop - 1)
+    end
     return next_line(file, state, formats)
   end, formats
 end
