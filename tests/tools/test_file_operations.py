@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import threading
 
 import pytest
 
@@ -448,3 +449,25 @@ def test_the_bits_of_an_existing_file_are_kept(run, root):
     run("write", path="run.sh", input="new")
 
     assert (root / "run.sh").stat().st_mode & 0o777 == 0o750
+
+
+def test_of_two_writers_one_wins_whole(run, root):
+    contents = {"a" * 200_000, "b" * 200_000}
+    failures = []
+
+    def write(content):
+        for _ in range(20):
+            if not run("write", path="shared", input=content).output["success"]:
+                failures.append(content[0])
+
+    threads = [threading.Thread(target=write, args=(content,)) for content in contents]
+    for thread in threads:
+        thread.start()
+    seen = {run("read", path="shared").text for _ in range(20) if (root / "shared").exists()}
+    for thread in threads:
+        thread.join(5)
+
+    assert failures == []
+    assert seen <= contents
+    assert run("read", path="shared").text in contents
+    assert os.listdir(root) == ["shared"]

@@ -66,7 +66,8 @@ class CsvSource:
         self._context = context
         self.field = "input" if path is None else "input_file"
         self._max_line = max(self._limit("max_line_chars"), _BLOCK_CHARS)  # a block is read whole in any case
-        self._taken = 0
+        self._taken = 0  # characters of the batch that is being read
+        self._done = 0
         self._rows = 0
         self.size_bytes = 0
         self.encoding = ENCODINGS["utf-8"]
@@ -127,6 +128,8 @@ class CsvSource:
             if rows:
                 self._count(len(rows))
                 yield rows
+                self._done += self._taken
+                self._context.progress(min(self._done, self.size_bytes), self.size_bytes, f"{self._rows} rows")
             if wrong:
                 problem(broken, wrong)
 

@@ -85,7 +85,7 @@ def parse_moment(text: str, field: str, zone: tzinfo) -> tuple[datetime, str]:
     if digits.isdigit() and digits.isascii():
         return _from_timestamp(text, field), TIMESTAMP_FORMAT
     reason = ""
-    for number, readers in enumerate(_compiled()):
+    for pattern, readers in _candidates(text):
         fields = _match(text, readers)
         if fields is None:
             continue
@@ -93,7 +93,7 @@ def parse_moment(text: str, field: str, zone: tzinfo) -> tuple[datetime, str]:
         if why:
             reason = reason or why
             continue
-        return _moment(fields, text, field, zone), FORMATS[number]
+        return _moment(fields, text, field, zone), pattern
     shown = text if len(text) <= 60 else text[:57] + "..."
     if reason:
         raise InvalidParameters(f"parameter '{field}': '{shown}' is no date: {reason}", field=field)
@@ -320,13 +320,28 @@ _PARTS: tuple[tuple[str, Reader], ...] = (
     ("GMT", _universal("GMT")),
     ("Z", _universal("Z")),
 )
-_cache: list[tuple[Reader, ...]] = []
+#: How a text starts (see `_start_of`), to the formats that can fit it.
+_by_start: dict[str, list[tuple[str, tuple[Reader, ...]]]] = {}
 
 
-def _compiled() -> list[tuple[Reader, ...]]:
-    if not _cache:
-        _cache.extend([_compile(each) for each in FORMATS])
-    return _cache
+def _candidates(text: str) -> list[tuple[str, tuple[Reader, ...]]]:
+    """Return the formats that can fit a text that starts like this one, in their order."""
+    if not _by_start:
+        found: dict[str, list[tuple[str, tuple[Reader, ...]]]] = {}
+        for pattern in FORMATS:
+            start = {"%Y": "Y" + pattern[2], "%a": "name", "%b": "name", "%B": "name"}.get(
+                pattern[:2], "d" + pattern[2]
+            )
+            for each in (start, "d ") if pattern.startswith("%a") else (start,):  # a weekday may be left out
+                found.setdefault(each, []).append((pattern, _compile(pattern)))
+        _by_start.update(found)
+    return _by_start.get(_start_of(text), [])
+
+
+def _start_of(text: str) -> str:
+    """Return `Y` or `d` (four digits or fewer) and what follows them, or `name` where there are no digits."""
+    digits = _number(text, 0, len(text))
+    return "name" if digits == 0 else ("Y" if digits >= 4 else "d") + text[digits : digits + 1]
 
 
 def _compile(pattern: str) -> tuple[Reader, ...]:
