@@ -33,15 +33,15 @@ class TestConformance(jupyter_kernel_test.KernelTests):
     file_extension = ".lua"
     code_hello_world = "print('hello, world')"
     code_stderr = "io.stderr:write('test\\n')"
-    complete_code_samples = ["x = 1", "print('hello')", "function f(x)\n  return x * 2\nend\n\n", "1 + 1", ""]
-    incomplete_code_samples = ["print('hello'", "function f(x)\n  x = x * 2", "for i = 1, 3 do", "x = [[long"]
-    invalid_code_samples = ["import = 7q", "x = = 1", "end", "'no end"]
+    complete_code_samples = ("x = 1", "print('hello')", "function f(x)\n  return x * 2\nend\n\n", "1 + 1", "")
+    incomplete_code_samples = ("print('hello'", "function f(x)\n  x = x * 2", "for i = 1, 3 do", "x = [[long")
+    invalid_code_samples = ("import = 7q", "x = = 1", "end", "'no end")
     code_generate_error = "error('on purpose')"
-    code_execute_result = [
+    code_execute_result = (
         {"code": "6 * 7", "result": "42"},
         {"code": "'a' .. 'b'", "result": '"ab"'},
         {"code": "return 1 < 2", "result": "true"},
-    ]
+    )
     support_iopub_welcome = True
 
     for name in LATER:
