@@ -8,45 +8,51 @@ without a configuration file. `python stress/cli_bench.py [ROUNDS]` prints the t
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from figures import figure, median
+
 ROOT = Path(__file__).resolve().parent.parent
+ROUNDS = 40
 YARDSTICK = "python -c pass"
 LEAN_RATIO, CLICK_RATIO = 1.5, 5.5
-#: row → (words after `llmspell`, expected exit status, text that stdout or stderr has, largest ratio)
-ROWS: dict[str, tuple[list[str], int, str, float]] = {
-    "tool invoke": (["tool", "invoke", "calculator", "--params", '{"input":"2+2"}'], 0, '"success": true', LEAN_RATIO),
+#: row → (words after `llmspell`, expected exit status, text that stdout or stderr has, largest ratio or None)
+ROWS: dict[str, tuple[list[str], int, str, float | None]] = {
+    "tool invoke calculator --params ...": (
+        ["tool", "invoke", "calculator", "--params", '{"input":"2+2"}'], 0, '"success": true', LEAN_RATIO,
+    ),
     "tool list": (["tool", "list"], 0, "calculator\n", LEAN_RATIO),
-    "tool info": (["tool", "info", "calculator"], 0, "calculator - ", CLICK_RATIO),
+    "tool info calculator": (["tool", "info", "calculator"], 0, "calculator - ", CLICK_RATIO),
     "--help": (["--help"], 0, "Usage: llmspell", CLICK_RATIO),
     "tool invoke --help": (["tool", "invoke", "--help"], 0, "Usage: llmspell tool invoke", CLICK_RATIO),
-    "usage error": (["tool", "lits"], 2, "did you mean 'list'?", CLICK_RATIO),
+    "tool lits (a usage error)": (["tool", "lits"], 2, "did you mean 'list'?", CLICK_RATIO),
     "version": (["version"], 0, "llmspell ", CLICK_RATIO),
-    "tool list (click)": (["--output", "json", "tool", "list"], 0, '"calculator"', CLICK_RATIO),
-    "tool invoke (click)": (["tool", "invoke", "calculator", "input=2+2", "--yes"], 0, '"success": true', CLICK_RATIO),
-    "config show": (["config", "show", "lua"], 0, "[lua]", CLICK_RATIO),
+    "version --verbose": (["version", "--verbose"], 0, "interrupt: ", CLICK_RATIO),
+    "--output json tool list": (["--output", "json", "tool", "list"], 0, '"calculator"', CLICK_RATIO),
+    "tool invoke calculator ... --yes": (
+        ["tool", "invoke", "calculator", "input=2+2", "--yes"], 0, '"success": true', CLICK_RATIO,
+    ),
+    "config show lua": (["config", "show", "lua"], 0, "[lua]", CLICK_RATIO),
     "config validate": (["config", "validate"], 1, "no configuration file", CLICK_RATIO),
-    "run script.lua": (["run", "script.lua"], 0, "42\n", float("inf")),
-}
+    "kernel install --prefix ...": (["kernel", "install", "--prefix", "here"], 0, "Installed", CLICK_RATIO),
+    "doctor": (["doctor"], 0, "interrupt by", CLICK_RATIO),
+    "run script.lua": (["run", "script.lua"], 0, "42\n", None),
+}  # fmt: skip
 
 
-def run(rounds: int = 40, seed: int | None = None) -> dict[str, object]:
-    """Measure and return `{name, rows: {row: {median_ms, ratio, limit, passed}}, ...}`."""
+def run(rounds: int = ROUNDS, seed: int | None = None) -> list[dict[str, object]]:
+    """Measure and return the figures."""
     seed = random.randrange(2**32) if seed is None else seed
     with tempfile.TemporaryDirectory(prefix="llmspell-bench-") as folder:
-        given = os.environ.get("LLMSPELL_BENCH_PYTHON")
-        python = given or install(Path(folder) / "env")
+        python = os.environ.get("LLMSPELL_BENCH_PYTHON") or install(Path(folder) / "env")
         work = Path(folder) / "work"
-        work.mkdir()
-        (work / ".git").mkdir()
+        (work / ".git").mkdir(parents=True)
         (work / "script.lua").write_text("print(6 * 7)\n", encoding="utf-8")
         times, answers = measure(python, str(work), environment(folder), rounds, random.Random(seed))
     return report(times, answers, rounds, seed)
@@ -96,24 +102,27 @@ def measure(
 
 def report(
     times: dict[str, list[float]], answers: dict[str, list[tuple[int, str]]], rounds: int, seed: int
-) -> dict[str, object]:
-    """Check the answers and put the figures together."""
-    base = statistics.median(times[YARDSTICK])
-    rows: dict[str, object] = {YARDSTICK: {"median_ms": round(base, 2), "ratio": 1.0}}
+) -> list[dict[str, object]]:
+    """Check the answers and put the figures together; a wrong answer is a missed bar."""
+    base = median(times[YARDSTICK])
+    figures: list[dict[str, object]] = []
     for name, (_, status, text, limit) in ROWS.items():
         wrong = [answer for answer in answers[name] if answer[0] != status or text not in answer[1]]
+        spent = median(times[name])
+        facts: dict[str, object] = {
+            "median_ms": round(spent, 2), "yardstick_ms": round(base, 2), "rounds": rounds, "seed": seed,
+        }  # fmt: skip
         if wrong:
-            rows[name] = {"error": f"exit {wrong[0][0]}: {wrong[0][1][-300:]}", "passed": False}
-            continue
-        median = statistics.median(times[name])
-        ratio = median / base
-        row: dict[str, object] = {"median_ms": round(median, 2), "ratio": round(ratio, 2)}
-        if limit != float("inf"):
-            row.update(limit=limit, passed=ratio <= limit)
-        rows[name] = row
-    passed = all(row.get("passed", True) for row in rows.values() if isinstance(row, dict))
-    return {"name": "cli", "yardstick": YARDSTICK, "rounds": rounds, "seed": seed, "rows": rows, "passed": passed}
+            facts["error"] = f"exit {wrong[0][0]}: {wrong[0][1][-300:]}"
+        value = float("inf") if wrong else spent / base
+        title = f"llmspell {name}, against {YARDSTICK}"
+        if limit is not None:
+            figures.append(figure(title, value, at_most=limit, **facts))
+        else:
+            figures.append({"name": title, "value": round(value, 4), "bar": "", "met": not wrong, **facts})
+    return figures
 
 
 if __name__ == "__main__":
-    print(json.dumps(run(int(sys.argv[1]) if len(sys.argv) > 1 else 40), indent=2))
+    for each in run(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS):
+        print(f"{each['name']:<70} {each['value']:>8} {each['bar']:<7} {each['met']} {each.get('error', '')}")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from llmspell.config.settings import Settings
     from llmspell.options import Options
+    from llmspell.progress import ProgressBar
     from llmspell_tools.definition import Tool
 
 #: Variables that are no configuration keys.
@@ -96,6 +97,18 @@ def asker(options: Options) -> Callable[[str], bool] | None:
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
     return ask
+
+
+def progress_bar() -> ProgressBar | None:
+    """Return a bar where stderr is a terminal; see `progress`."""
+    try:
+        if not sys.stderr.isatty():
+            return None
+    except (AttributeError, ValueError):  # closed by the caller
+        return None
+    from llmspell.progress import ProgressBar  # only where somebody looks
+
+    return ProgressBar()
 
 
 def _discovery(options: Options, found: Settings | None) -> Callable[[], Iterable[Tool]]:

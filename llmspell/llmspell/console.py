@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from llmspell.output import ProgressBar
+    from llmspell.progress import ProgressBar
 
 
 class Console:

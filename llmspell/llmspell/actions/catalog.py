@@ -7,7 +7,7 @@ from llmspell_tools.errors import InvalidParameters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from llmspell.options import Options
     from llmspell_tools.definition import Tool
@@ -46,7 +46,9 @@ def search(
     if not tools:
         output.note(f"No tool matches {' '.join(words)!r}; `llmspell tool list` names them all.")
     if style == "text" and select is None and not detailed:
-        output.columns([(tool.name, tool.description) for tool in tools])
+        from llmspell import layout  # `list` needs none
+
+        layout.columns([(tool.name, tool.description) for tool in tools])
     else:
         _print(tools, style, detailed, select)
     return 0
@@ -64,7 +66,9 @@ def info(
     tool = assembly.registry(options).get(words[0])
     style = options.format(format)
     if style == "text" and select is None:
-        _print_info(tool, show_schema)
+        from llmspell.actions.description import describe  # only `info` needs it
+
+        describe(tool, show_schema=show_schema)
         return 0
     value: JsonObject = {"status": "ok", **summary(tool)}
     value["aliases"] = list(tool.aliases)
@@ -110,7 +114,9 @@ def _print(tools: Sequence[Tool], style: str, detailed: bool, select: str | None
     elif detailed and style != "text":
         output.json(objects, style)
     elif detailed:
-        output.columns([(tool.name, tool.category, tool.level, tool.description) for tool in tools])
+        from llmspell import layout  # names alone need none
+
+        layout.columns([(tool.name, tool.category, tool.level, tool.description) for tool in tools])
     elif style == "json":
         output.json([tool.name for tool in tools], style)
     elif style == "pretty":
@@ -130,74 +136,3 @@ def _print_value(value: JsonValue, style: str, select: str | None) -> None:
             output.line(value)
             return
     output.json(value, style)
-
-
-def _print_info(tool: Tool, show_schema: bool) -> None:
-    output.paragraph(f"{tool.name} - {tool.description}")
-    output.line(f"  category: {tool.category}")
-    output.paragraph(f"security level: {tool.level}{_other_levels(tool)}", 2)
-    if tool.aliases:
-        output.paragraph(f"also called: {', '.join(tool.aliases)}", 2)
-    properties = tool.parameters.get("properties")
-    if isinstance(properties, dict) and properties:
-        output.line("\nParameters:")
-        required = tool.parameters.get("required")
-        names = required if isinstance(required, list) else []
-        for name, schema in properties.items():
-            _print_parameter(name, schema if isinstance(schema, dict) else {}, name in names)
-    if tool.settings:
-        output.line(f"\nSettings, in [tools.{tool.name.replace('-', '_')}] of a configuration file:")
-        for name, value in tool.settings.items():
-            output.line(f"  {name} = {output.compact(value)}")
-    for example in tool.examples[:1]:
-        params = example.get("params")
-        if isinstance(params, dict):
-            output.line(f"\nExample:\n  llmspell tool invoke {tool.name} {_as_words(params)}")
-    if show_schema:
-        output.line("\nSchema:")
-        output.json(tool.parameters, "pretty")
-
-
-def _other_levels(tool: Tool) -> str:
-    """Return ` (restricted: read, stat; safe: help)`, the operations that have a level of their own."""
-    operations: dict[str, list[str]] = {}
-    for operation, level in tool.levels.items():
-        if level != tool.level:
-            operations.setdefault(level, []).append(operation)
-    text = "; ".join(f"{level}: {', '.join(names)}" for level, names in operations.items())
-    return f" ({text})" if text else ""
-
-
-def _print_parameter(name: str, schema: Mapping[str, JsonValue], required: bool) -> None:
-    facts = [_type(schema)]
-    if required:
-        facts.append("required")
-    if "default" in schema and schema["default"] is not None:
-        facts.append(f"default {output.compact(schema['default'])}")
-    output.paragraph(f"{name} ({', '.join(facts)})", 2)
-    description = schema.get("description")
-    if isinstance(description, str) and description:
-        output.paragraph(" ".join(description.split()), 6)
-
-
-def _type(schema: Mapping[str, JsonValue]) -> str:
-    choices = schema.get("enum")
-    if isinstance(choices, list):
-        return "one of " + ", ".join(output.bare(choice) for choice in choices)
-    kinds = schema.get("type")
-    if isinstance(kinds, list):
-        return " or ".join(str(kind) for kind in kinds)
-    return str(kinds) if kinds is not None else "any value"
-
-
-def _as_words(params: Mapping[str, JsonValue]) -> str:
-    words = []
-    for key, value in params.items():
-        plain = isinstance(value, str) and not value.startswith(("@", "\\"))
-        text = f"{key}={value}" if plain else f"{key}:={output.compact(value)}"
-        words.append(text if _is_plain_word(text) else "'" + text.replace("'", "'\\''") + "'")
-    return " ".join(words)
-
-
-def _is_plain_word(text: str) -> bool:
-    return all(letter.isalnum() or letter in "_-=:./,+@%" for letter in text)

@@ -110,7 +110,7 @@ def _run(options: Options, source: Source, timeout_s: float | None) -> int:
     style = options.format()
     settings = assembly.settings(options)
     registry = assembly.from_settings(options, settings, source.folder)
-    bar = output.ProgressBar.for_terminal()
+    bar = assembly.progress_bar()
     context = registry.context(progress=bar, ask=assembly.asker(options))
     console = Console(keep=style != "text", bar=bar)
     from llmspell_kernel.lua import LuaEngine  # imports lupa

@@ -48,7 +48,7 @@ def invoke(
     style = options.format(format)
     begin = perf_counter()
     name: str | None = words[0]
-    bar = output.ProgressBar.for_terminal()
+    bar = assembly.progress_bar()
     try:
         registry = assembly.registry(options)
         tool = registry.get(words[0])
