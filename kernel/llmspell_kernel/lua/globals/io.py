@@ -1,6 +1,6 @@
-"""The global `io`: Lua's file library over the policy; the Lua half is `prelude/io.lua`.
+"""The global `io`: Lua's file library over the policy.
 
-Standard input comes from `EngineSettings.read_stdin`; without it a read is an error that says so. `io.popen` names
+The Lua half is `prelude/io.lua`, with `file_objects.lua` and `file_reading.lua` below it. Standard input comes from `EngineSettings.read_stdin`; without it a read is an error that says so. `io.popen` names
 process-executor instead. Files stay open from cell to cell; after each run what waits in them is written, and the
 engine's end closes them. Above `open_files.py`, which says what the modes do.
 """
@@ -31,17 +31,16 @@ def install(bridge: Bridge) -> None:
 
     bridge.prelude.native["max_open_files"] = bridge.settings.max_open_files
     bridge.load("file_reading.lua")
-    _, flush_all = bridge.load(
-        "io.lua",
-        open=opened.open,
-        tmpfile=opened.tmpfile,
+    objects = bridge.load(
+        "file_objects.lua",
         read=opened.read,
         write=opened.write,
         seek=opened.seek,
         flush=opened.flush,
         close=opened.close,
-        stdin=stdin,
     )
+    flush_all = objects["flush_all"]
+    bridge.load("io.lua", open=opened.open, tmpfile=opened.tmpfile, stdin=stdin)
 
     def flush() -> None:
         if opened:

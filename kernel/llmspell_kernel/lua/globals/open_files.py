@@ -10,7 +10,7 @@ What each of Lua's modes does here, all through `llmspell_tools.files` and so th
 
 A script that fails or is interrupted keeps what it wrote, as with stock Lua; only a killed process does not. A
 failure comes back as ``(None, message, errno)``, worded as stock Lua words it; the policy's refusals have their own
-text and EACCES. It knows nothing of formats, lines or Lua's buffers (`prelude/io.lua`).
+text and EACCES. It knows nothing of formats, lines or Lua's buffers (`prelude/file_objects.lua`).
 """
 
 from __future__ import annotations
