@@ -1,8 +1,9 @@
 """The global `io`: Lua's file library over the policy.
 
-The Lua half is `prelude/io.lua`, with `file_objects.lua` and `file_reading.lua` below it. Standard input comes from `EngineSettings.read_stdin`; without it a read is an error that says so. `io.popen` names
-process-executor instead. Files stay open from cell to cell; after each run what waits in them is written, and the
-engine's end closes them. Above `open_files.py`, which says what the modes do.
+The Lua half is `prelude/io.lua`, with `file_objects.lua` and `file_reading.lua` below it. Standard input comes from
+`EngineSettings.read_stdin`; without it a read is an error that says so. `io.popen` names process-executor instead.
+Files stay open from cell to cell; after each run what waits in them is written, and the engine's end closes them.
+Above `open_files.py`, which says what the modes do.
 """
 
 from __future__ import annotations
