@@ -18,21 +18,6 @@ if TYPE_CHECKING:
     from llmspell_tools.builtin.data.csv_reading import CsvSource
     from llmspell_tools.types import JsonValue
 
-    Row = list[str]
-
-
-def stop_at_problems(source: CsvSource) -> Problem:
-    """Return a `Problem` that raises at the first malformed row."""
-
-    def stop(line: int, message: str) -> None:
-        raise source.malformed(line, message)
-
-    return stop
-
-
-if TYPE_CHECKING:
-    from llmspell_tools.builtin.data.csv_reading import Problem
-
 
 def write_json(source: CsvSource, output: Output, *, keep: bool) -> list[JsonValue]:
     """Write an indented JSON array of objects, one a row.
@@ -46,7 +31,7 @@ def write_json(source: CsvSource, output: Output, *, keep: bool) -> list[JsonVal
     template = "  {\n" + ",\n".join(f"    {_safe(name)}: %s" for name in names) + "\n  }"
     kept: list[JsonValue] = []
     separator = "[\n"
-    for batch in source.batches(stop_at_problems(source)):
+    for batch in source.batches():
         columns = list(zip(*batch, strict=True))
         texts = map(column_texts, columns)
         output.write(separator + ",\n".join(map(template.__mod__, zip(*texts, strict=True))))
@@ -62,7 +47,7 @@ def write_json(source: CsvSource, output: Output, *, keep: bool) -> list[JsonVal
 def write_json_lines(source: CsvSource, output: Output) -> None:
     """Write one compact JSON object a line."""
     template = "{" + ",".join(f"{_safe(name)}:%s" for name in source.names) + "}\n"
-    for batch in source.batches(stop_at_problems(source)):
+    for batch in source.batches():
         texts = map(column_texts, zip(*batch, strict=True))
         output.write("".join(map(template.__mod__, zip(*texts, strict=True))))
         output.rows += len(batch)
@@ -71,7 +56,7 @@ def write_json_lines(source: CsvSource, output: Output) -> None:
 def write_tabs(source: CsvSource, output: Output) -> None:
     """Write the header and all rows with tabs between the fields."""
     output.write_rows([source.header], "\t")
-    for batch in source.batches(stop_at_problems(source)):
+    for batch in source.batches():
         output.write_rows(batch, "\t")
         output.rows += len(batch)
 
@@ -81,7 +66,7 @@ def write_sample(source: CsvSource, output: Output, size: int) -> None:
     output.write_rows([source.header], source.delimiter)
     if size == 0:
         return
-    for batch in source.batches(stop_at_problems(source)):
+    for batch in source.batches():
         rows = batch[: size - output.rows]
         output.write_rows(rows, source.delimiter)
         output.rows += len(rows)

@@ -40,11 +40,8 @@ def filter_rows(source: CsvSource, output: Output, expression: str) -> None:
     """
     column, test = _compiled(expression, source)
 
-    def stop(line: int, message: str) -> None:
-        raise source.malformed(line, message)
-
     output.write_rows([source.header], source.delimiter)
-    for batch in source.batches(stop):
+    for batch in source.batches():
         chosen = list(compress(batch, test([row[column] for row in batch])))
         output.rows += len(chosen)
         output.write_rows(chosen, source.delimiter)

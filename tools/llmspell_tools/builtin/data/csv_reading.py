@@ -104,16 +104,17 @@ class CsvSource:
             names[unique] = None
         return list(names)
 
-    def batches(self, problem: Problem) -> Iterator[list[Row]]:
-        """Yield the rows after the header, some thousand at a time, all as long as the header.
+    def batches(self, problem: Problem | None = None) -> Iterator[list[Row]]:
+        """Yield the rows after the header, some hundred at a time, all as long as the header.
 
         Args:
-            problem: Is told of every row that is left out.
+            problem: Is told of every row that is left out; without it the first such row is an error.
 
         Raises:
             LimitExceeded: More rows than `max_rows`.
-            InvalidParameters: Bytes that are not text in this encoding, or a NUL character.
+            InvalidParameters: A malformed row, bytes that are not text in this encoding, or a NUL character.
         """
+        problem = problem or self._refuse
         width = len(self.header)
         step = max(1, min(256, 100_000 // width))
         most = max(1, min(_BATCH_ROWS, _BATCH_FIELDS // width))
@@ -180,6 +181,9 @@ class CsvSource:
     def malformed(self, line: int, message: str) -> InvalidParameters:
         """Return the error for input that is no CSV."""
         return InvalidParameters(f"malformed CSV, line {line}: {message}", field=self.field, details={"line": line})
+
+    def _refuse(self, line: int, message: str) -> None:
+        raise self.malformed(line, message)
 
     def _limit(self, key: str) -> int:
         settings: Mapping[str, Any] = self._context.settings

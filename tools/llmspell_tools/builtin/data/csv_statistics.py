@@ -207,10 +207,7 @@ def column_types(source: CsvSource) -> list[str]:
     """Read a CSV input to its end and return only each column's `data_type`; for exports that need it beforehand."""
     columns = [Column(name, len(source.header)) for name in source.names]
 
-    def stop(line: int, message: str) -> None:
-        raise source.malformed(line, message)
-
-    for batch in source.batches(stop):
+    for batch in source.batches():
         for column, values in zip(columns, zip(*batch, strict=True), strict=True):
             column.add(values)
     return [column.data_type for column in columns]

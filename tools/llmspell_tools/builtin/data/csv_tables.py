@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from llmspell_tools.builtin.data.csv_export import column_values, stop_at_problems
+from llmspell_tools.builtin.data.csv_export import column_values
 from llmspell_tools.builtin.data.csv_values import number_of
 from llmspell_tools.errors import InvalidParameters, ToolUnavailable
 
@@ -59,7 +59,7 @@ def write_parquet(source: CsvSource, output: Output, types: Sequence[str]) -> No
     )
     buffer = io.BytesIO()
     with arrow.parquet.ParquetWriter(buffer, schema) as parquet:
-        for batch in source.batches(stop_at_problems(source)):
+        for batch in source.batches():
             columns = [_converted(column, kind) for column, kind in zip(zip(*batch, strict=True), types, strict=True)]
             arrays = [arrow.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
             parquet.write_batch(arrow.record_batch(arrays, schema=schema))
@@ -110,7 +110,7 @@ def write_excel(source: CsvSource, output: Output) -> None:
 
     try:
         sheet.append([as_cell(name) for name in source.names])
-        for batch in source.batches(stop_at_problems(source)):
+        for batch in source.batches():
             columns = [column_values(column) for column in zip(*batch, strict=True)]
             for row in zip(*columns, strict=True):
                 sheet.append([as_cell(value) for value in row])
