@@ -210,6 +210,7 @@ class Tool:
         "level",
         "levels",
         "module",
+        "operation_annotations",
         "name",
         "open_parameters",
         "parameter_aliases",
@@ -236,6 +237,7 @@ class Tool:
         parameter_aliases: Mapping[str, str] | None = None,
         requires: Mapping[str, Sequence[str]] | None = None,
         annotations: Mapping[str, bool] | None = None,
+        operation_annotations: Mapping[str, Mapping[str, bool]] | None = None,
         settings: Mapping[str, JsonValue] | None = None,
         examples: Sequence[JsonObject] = (),
         failure: Failure = "raise",
@@ -259,6 +261,7 @@ class Tool:
         self.parameter_aliases: Mapping[str, str] = parameter_aliases or {}
         self.requires: Mapping[str, Sequence[str]] = requires or {}
         self.annotations: Mapping[str, bool] = annotations or {}
+        self.operation_annotations: Mapping[str, Mapping[str, bool]] = operation_annotations or {}
         self.settings: Mapping[str, JsonValue] = settings or {}
         self.examples = tuple(examples)
         self.failure = failure
@@ -308,6 +311,12 @@ class Tool:
         """Return the level of one operation; the tool's own where it names none."""
         return self.levels.get(operation, self.level) if operation is not None else self.level
 
+    def annotations_of(self, operation: str | None) -> Mapping[str, bool]:
+        """Return the annotations of one operation; the tool's own where it names none."""
+        return (
+            self.operation_annotations.get(operation, self.annotations) if operation is not None else self.annotations
+        )
+
     def with_settings(self, overrides: Mapping[str, JsonValue]) -> Tool:
         """Return a copy whose settings are overlaid by a configuration's.
 
@@ -347,6 +356,7 @@ def tool(
     parameter_aliases: Mapping[str, str] | None = None,
     requires: Mapping[str, Sequence[str]] | None = None,
     annotations: Mapping[str, bool] | None = None,
+    operation_annotations: Mapping[str, Mapping[str, bool]] | None = None,
     settings: Mapping[str, JsonValue] | None = None,
     examples: Sequence[JsonObject] = (),
     failure: Failure = "raise",
@@ -366,6 +376,7 @@ def tool(
         parameter_aliases: Other names of parameters, to their real ones.
         requires: By value of `operation`, the parameters that it cannot do without.
         annotations: read_only, destructive, idempotent, open_world; the policy may ask or deny by them.
+        operation_annotations: Annotations of single operations, where they differ.
         settings: Limits and settings with their defaults; `[tools.<name>]` in a config file overrides them.
         examples: ``{description, params, result}``; the result is a part of the output.
         failure: Whether an expected failure is raised or returned as an envelope with success = false.
@@ -379,7 +390,8 @@ def tool(
         return Tool(
             name=name, category=category, function=function, module=function.__module__, level=level,
             levels=levels, aliases=aliases, parameter_aliases=parameter_aliases, requires=requires,
-            annotations=annotations, settings=settings, examples=examples, failure=failure, blocking=blocking,
+            annotations=annotations, operation_annotations=operation_annotations, settings=settings,
+            examples=examples, failure=failure, blocking=blocking,
             returns=returns, open_parameters=open_parameters, version=version,
         )  # fmt: skip
 

@@ -170,7 +170,7 @@ def admit(tool: Tool, arguments: Mapping[str, Any], context: ToolContext) -> Non
     if policy.restricts_calls:
         operation = arguments.get("operation")
         policy.check_level(tool.name, operation, tool.level_of(operation))
-        policy.check_annotations(tool.name, operation, tool.annotations, context.ask)
+        policy.check_annotations(tool.name, operation, tool.annotations_of(operation), context.ask)
 
 
 def call(tool: Tool, arguments: dict[str, Any], context: ToolContext, timeout_s: float | None) -> ToolResult:
