@@ -68,7 +68,7 @@ _MESSAGES = {
                 "operation": "validate",
                 "result": {
                     "is_valid": False,
-                    "errors": [{"path": "/age", "message": "-1 is less than 0", "keyword": "minimum"}],
+                    "errors": [{"path": "/age", "message": "-1 is less than the minimum of 0", "keyword": "minimum"}],
                 },
             },
         },

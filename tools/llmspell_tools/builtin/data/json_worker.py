@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _programs: dict[str, Any] = {}
 _REMEMBERED = 64
-#: Pure Python frames cost no C stack; deep values and schemas may have many.
-_RECURSION_LIMIT = 50_000
+#: For values as deep as they are parsed (about 1,000); the library's generators take C stack as well, so no more.
+_RECURSION_LIMIT = 8_000
 
 
 def run(args: Any, data: bytes) -> tuple[JsonValue, bytes]:
@@ -32,7 +32,7 @@ def run(args: Any, data: bytes) -> tuple[JsonValue, bytes]:
         do = {"query": query, "lines": lines, "validate": validate}[args["do"]]
         return do(args, data)
     except RecursionError:
-        raise LimitExceeded("a JSON value is nested too deeply") from None
+        raise LimitExceeded("JSON is nested too deeply, or a schema refers to itself for ever") from None
 
 
 def query(args: Any, data: bytes) -> tuple[JsonObject, bytes]:
@@ -69,12 +69,11 @@ def lines(args: Any, data: bytes) -> tuple[JsonObject, bytes]:
 
 def validate(args: Any, data: bytes) -> tuple[JsonObject, bytes]:
     """Check one JSON text against ``args["schema"]``; return ``{is_valid, errors, errors_truncated?}``."""
-    from llmspell_tools.builtin.data.json_schema import Validator
+    from llmspell_tools.builtin.data import json_schema
 
     sys.setrecursionlimit(_RECURSION_LIMIT)
-    errors = Validator(args["schema"]).errors(_parse(_decode(data), 0), args["max_errors"] + 1)
-    shown: list[JsonValue] = [{**error} for error in errors[: args["max_errors"]]]
-    result: JsonObject = {"is_valid": not errors, "errors": shown}
+    errors = json_schema.errors(args["schema"], _parse(_decode(data), 0), args["max_errors"] + 1)
+    result: JsonObject = {"is_valid": not errors, "errors": [*errors[: args["max_errors"]]]}
     if len(errors) > args["max_errors"]:
         result["errors_truncated"] = True
     return result, b""
