@@ -207,6 +207,20 @@ def test_a_level_above_the_ceiling_is_denied():
         registry.invoke("mighty")
 
 
+def test_asking_before_what_destroys_does_not_ask_before_a_read(tmp_path):
+    asked = []
+    policy = Policy.default(cwd=str(tmp_path)).with_approvals({"destructive": "ask"}, origin="test")
+    registry = ToolRegistry(policy=policy)
+    context = registry.context(ask=lambda question: asked.append(question) is None)
+    path = str(tmp_path / "x")
+    registry.invoke("file-operations", {"operation": "exists", "path": path}, context=context)
+    assert asked == []
+
+    registry.invoke("file-operations", {"operation": "write", "path": path, "input": "x"}, context=context)
+
+    assert len(asked) == 1
+
+
 def test_calls_inside_calls_end_at_a_depth(registry):
     @tool(name="deep")
     def deep(context: ToolContext) -> int:
