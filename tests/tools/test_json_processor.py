@@ -102,9 +102,9 @@ def test_validate_lists_every_error():
     assert result.output["result"] == {
         "is_valid": False,
         "errors": [
-            {"path": "/name", "message": "1 is not of type 'string'", "keyword": "type"},
-            {"path": "/age", "message": "-5 is less than the minimum of 0", "keyword": "minimum"},
             {"path": "", "message": "'mail' is a required property", "keyword": "required"},
+            {"path": "/age", "message": "-5 is less than the minimum of 0", "keyword": "minimum"},
+            {"path": "/name", "message": "1 is not of type 'string'", "keyword": "type"},
         ],
     }
     assert json.loads(result.text) == result.output["result"]

@@ -45,7 +45,7 @@ _SIGNS_OF_2020 = frozenset(
 
 
 def errors(schema: JsonValue, value: JsonValue, most: int) -> list[JsonObject]:
-    """Return the first errors of a value, up to `most`, each ``{path, message, keyword}``.
+    """Return errors of a value, up to `most`, ordered by path, each ``{path, message, keyword}``.
 
     `path` is a JSON pointer, "" the whole value; `keyword` is "false" where the schema is just that.
 
@@ -55,7 +55,9 @@ def errors(schema: JsonValue, value: JsonValue, most: int) -> list[JsonObject]:
     kind = _draft(schema)
     try:
         kind.check_schema(schema, format_checker=kind.FORMAT_CHECKER)
-        found = itertools.islice(kind(schema, registry=REGISTRY).iter_errors(value), most)
+        found = list(itertools.islice(kind(schema, registry=REGISTRY).iter_errors(value), most))
+        # the library asks after some keywords' properties in the order of a set
+        found.sort(key=lambda error: [(isinstance(step, str), step) for step in error.absolute_path])
         return [
             {
                 "path": "".join(f"/{_escaped(str(step))}" for step in error.absolute_path),
