@@ -136,7 +136,7 @@ class Dispatcher:
         while not is_stopping():
             frames = source.receive()
             if frames is not None:
-                self.take(frames, source)
+                self._take_or_log(frames, source)
                 if after_first is not None:
                     after_first()
                     after_first = None
@@ -150,6 +150,12 @@ class Dispatcher:
             message = self._decode(frames, source.name)
             if message is not None and message.msg_type.endswith(_REQUEST):
                 self._answer(message, source, _ABORTED)
+
+    def _take_or_log(self, frames: Frames, source: MessageSource) -> None:
+        try:
+            self.take(frames, source)
+        except Exception as error:  # noqa: BLE001 - one message must not end the kernel for all later ones
+            self._log(f"a bug in the dispatch of a message on {source.name}:\n{_traceback(error)}")
 
     def take(self, frames: Frames, source: MessageSource) -> None:
         """Handle one message, whatever it is."""

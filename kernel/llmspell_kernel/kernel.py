@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from llmspell_tools.registry import ToolRegistry
 
 _FLUSH_S = 1.0
+_STARTING = b'{"execution_state":"starting"}'
 
 
 def run_kernel(
@@ -147,6 +148,7 @@ class Kernel:
             log=self.log,
         )
         service.start()
+        self.channels.iopub.publish(self.wire.message((b"status",), "status", _STARTING, EMPTY_OBJECT))
         control = threading.Thread(target=self._serve_control, name="llmspell-control", daemon=True)
         control.start()
         engine = LateEngine(lambda: engine_factory(registry, self.output.write))

@@ -10,6 +10,7 @@ have consumed the edge that announced one.
 from __future__ import annotations
 
 import threading
+import time
 
 from llmspell_kernel.lifecycle import ORPHAN_GRACE_S
 from llmspell_kernel.signals import INTERRUPT_SIGNAL, STOP_SIGNALS
@@ -76,20 +77,27 @@ class Service:
 
     def _serve(self) -> None:
         while not self._is_done:
-            stopping = self._lifecycle.is_stopping()
-            is_close = stopping or self._running.is_breakable
-            ready = self._port.wait(_CLOSE_TICK_MS if is_close else _TICK_MS)
-            self._publisher.drain()
-            if self._signals.descriptor in ready:
-                self._take_signals()
-            if self._running.must_break():
-                self._signals.break_main()
-            if self._parent is not None and not stopping and self._parent.is_orphaned():
-                self._log("the parent process is gone: stopping")
-                self._lifecycle.stop("parent died", grace_s=ORPHAN_GRACE_S)
-            if self._lifecycle.is_overdue() and not self._is_done:
-                self._log("what runs does not stop: ending the process")
-                self._end_by_force()
+            try:
+                self._turn()
+            except Exception as error:  # noqa: BLE001 - without this thread clients take the kernel for dead
+                self._log(f"a bug in the service thread: {type(error).__name__}: {error}")
+                time.sleep(_TICK_MS / 1_000)
+
+    def _turn(self) -> None:
+        stopping = self._lifecycle.is_stopping()
+        is_close = stopping or self._running.is_breakable
+        ready = self._port.wait(_CLOSE_TICK_MS if is_close else _TICK_MS)
+        self._publisher.drain()
+        if self._signals.descriptor in ready:
+            self._take_signals()
+        if self._running.must_break():
+            self._signals.break_main()
+        if self._parent is not None and not stopping and self._parent.is_orphaned():
+            self._log("the parent process is gone: stopping")
+            self._lifecycle.stop("parent died", grace_s=ORPHAN_GRACE_S)
+        if self._lifecycle.is_overdue() and not self._is_done:
+            self._log("what runs does not stop: ending the process")
+            self._end_by_force()
 
     def _take_signals(self) -> None:
         for number in self._signals.read():

@@ -239,6 +239,38 @@ def test_a_wake_up_without_a_message_goes_on_waiting():
     assert len(channel.run(thing_request=lambda request: {"status": "ok"})) == 3
 
 
+def test_a_message_that_breaks_the_dispatch_itself_does_not_stop_the_next():
+    channel = Channel()
+    channel.request("thing_request")
+    channel.request("thing_request")
+    broken = iter([True])
+
+    def publish(frames: list[bytes]) -> None:
+        if next(broken, False):
+            raise OSError("no room")
+        channel.publish(frames)
+
+    dispatcher = Dispatcher(
+        channel.wire, {"thing_request": lambda request: {"status": "ok"}}, publish=publish, log=channel.logged.append
+    )
+    dispatcher.serve(channel, lambda: not channel.waiting)
+
+    assert [name for name, _, _ in channel.events] == ["status", "thing_reply", "status"]
+    assert len(channel.logged) == 1
+
+
+def test_something_can_be_done_after_the_first_message():
+    channel = Channel()
+    channel.request("thing_request")
+    channel.request("thing_request")
+    seen: list[int] = []
+    dispatcher = Dispatcher(channel.wire, {}, publish=channel.publish, log=channel.logged.append)
+
+    dispatcher.serve(channel, lambda: not channel.waiting, after_first=lambda: seen.append(len(channel.events)))
+
+    assert seen == [3]
+
+
 def test_an_error_reply_has_the_fields_of_jupyter_and_of_tool_replies():
     content = error_content(ToolNotFound("no such tool", details={"tool": "x"}))
 
