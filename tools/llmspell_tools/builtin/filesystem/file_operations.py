@@ -57,10 +57,8 @@ _LOOKS = ("read", "list_dir", "ls", "dir", "metadata", "stat", "info", "exists")
     },
     annotations={"read_only": False, "destructive": True, "idempotent": False, "open_world": False},
     operation_annotations={
-        **dict.fromkeys(_LOOKS, {"read_only": True, "destructive": False, "idempotent": True, "open_world": False}),
-        **dict.fromkeys(
-            ("create_dir", "mkdir"), {"read_only": False, "destructive": False, "idempotent": True, "open_world": False}
-        ),
+        name: {"read_only": name in _LOOKS, "destructive": False, "idempotent": True, "open_world": False}
+        for name in (*_LOOKS, "create_dir", "mkdir")
     },
     settings={"max_file_bytes": 50_000_000, "max_entries": 10_000},
     examples=(
