@@ -1,6 +1,6 @@
 """The `test` command: try a tool by its own examples.
 
-An example of a read-only tool is run and its result compared; of any other tool only its parameters are checked, so
+An example of a read-only operation is run and its result compared; of any other only the parameters are checked, so
 that a test never writes, deletes or sends. Knows no message.
 """
 
@@ -40,7 +40,8 @@ def check_examples(registry: ToolRegistry, name: str) -> JsonObject:
 def _check(registry: ToolRegistry, tool: Tool, example: JsonObject) -> JsonObject:
     params = example.get("params")
     params = params if isinstance(params, dict) else {}
-    runs = bool(tool.annotations.get("read_only"))
+    operation = params.get("operation")
+    runs = bool(tool.annotations_of(operation if isinstance(operation, str) else None).get("read_only"))
     checked: JsonObject = {"example": str(example.get("description", "")), "ran": runs, "success": True}
     try:
         if runs:
