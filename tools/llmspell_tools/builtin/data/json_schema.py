@@ -57,7 +57,7 @@ def errors(schema: JsonValue, value: JsonValue, most: int) -> list[JsonObject]:
         kind.check_schema(schema, format_checker=kind.FORMAT_CHECKER)
         found = list(itertools.islice(kind(schema, registry=REGISTRY).iter_errors(value), most))
         # the library asks after some keywords' properties in the order of a set
-        found.sort(key=lambda error: [(isinstance(step, str), step) for step in error.absolute_path])
+        found.sort(key=_place)
         return [
             {
                 "path": "".join(f"/{_escaped(str(step))}" for step in error.absolute_path),
@@ -84,6 +84,10 @@ def _draft(schema: JsonValue) -> Any:
     if kind is None:
         raise _wrong(f"$schema {named!r} is no draft that is known here; there are {', '.join(_DRAFTS)}")
     return kind
+
+
+def _place(error: Any) -> list[tuple[bool, str | int]]:
+    return [(isinstance(step, str), step) for step in error.absolute_path]
 
 
 def _escaped(step: str) -> str:
