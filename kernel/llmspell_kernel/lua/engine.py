@@ -256,6 +256,8 @@ class LuaEngine:
             self._hint_about(name)
         if done:
             return Execution(self._values, None if text is None else human_text(text), None)
+        if text == "not enough memory" and not any(trace):
+            raise self._out_of_memory()
         raise self._script_error(human_text(text), name, trace or _NO_TRACE)
 
     def _hint_about(self, name: str) -> None:
@@ -267,10 +269,18 @@ class LuaEngine:
 
     def _failed(self, failure: BaseException, name: str) -> BaseException:
         if isinstance(failure, MemoryError):
-            return LimitExceeded("the script ran out of memory", details={"key": "[lua] max_memory_bytes"})
+            return self._out_of_memory()
         if isinstance(failure, LuaError):
             return self._script_error(human_text(str(failure)), name, _NO_TRACE)
         return failure
+
+    def _out_of_memory(self) -> LimitExceeded:
+        """Return the error for an allocation far beyond the limit, which Lua itself refused."""
+        limit = self._settings.max_memory_bytes
+        return LimitExceeded(
+            f"the script asked for far more memory than [lua] max_memory_bytes = {limit}",
+            details={"limit": limit, "key": "[lua] max_memory_bytes"},
+        )
 
     def _script_error(self, message: str, name: str, trace: Any) -> ScriptError:
         details = self._details(name, trace)

@@ -33,7 +33,7 @@ class Memory:
     def __init__(self, runtime: LuaRuntime, soft_bytes: int | None) -> None:
         self._runtime = runtime
         self.soft_bytes = soft_bytes
-        self._hard = 0 if soft_bytes is None else max(4 * soft_bytes, soft_bytes + _HARD_HEADROOM)
+        self._hard = 0 if soft_bytes is None else soft_bytes + max(soft_bytes // 2, _HARD_HEADROOM)
         self._lifted = True
 
     def used(self) -> int:

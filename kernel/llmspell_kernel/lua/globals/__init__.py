@@ -30,6 +30,7 @@ def install_globals(bridge: Bridge, exit_run: Callable[[int], None]) -> None:
     for stem in _PATTERNS:
         bridge.prelude.load(stem + ".lua")
     bridge.extend("string", bridge.prelude.native["patterns"])
+    bridge.extend("string", bridge.prelude.load("strings.lua"))
     for library in (io, os, modules, json):
         library.install(bridge)
     tool.install(bridge)

@@ -37,6 +37,19 @@ local function append_frames(found, level, co)
   end
 end
 
+-- Stock `debug.traceback`, of scripts' Lua frames only.
+local function traceback(...)
+  local co, message, level = nil, ...
+  if type(message) == "thread" then co, message, level = ... end
+  if message ~= nil and type(message) ~= "string" and type(message) ~= "number" then return message end
+  local found = { lines = {} }
+  append_frames(found, co and 0 or 2, co)
+  local first = type(level) == "number" and level > 1 and level or 1
+  local text = concat(found.lines, "\n\t", first < #found.lines and first // 1 | 0 or 1)
+  return (message ~= nil and message .. "\n" or "") .. "stack traceback:" .. (text ~= "" and "\n\t" .. text or "")
+end
+native.env.debug = { traceback = traceback }
+
 local function message_of(value)
   if type(value) == "string" then return value end
   if type(value) == "number" then return tostring(value) end

@@ -5,7 +5,7 @@
 -- host: is_interrupted() -> boolean; describe(python_object) -> text; prepare(text, chunk_name) -> text | nil, message
 local native, host, limits = ...
 local string, table, type, next, error = string, table, type, next, error
-local debug, rawget, setmetatable, select, load = debug, rawget, setmetatable, select, load
+local rawget, setmetatable, select, load = rawget, setmetatable, select, load
 local where = native.where
 
 local function copy(library)
@@ -45,7 +45,10 @@ local function is_interrupt(message)
 end
 
 local native_xpcall = xpcall
-function env.pcall(f, ...) return native_xpcall(f, settle, ...) end
+function env.pcall(...)
+  if select("#", ...) == 0 then native.raise("bad argument #1 to 'pcall' (value expected)") end
+  return native_xpcall((...), settle, select(2, ...))
+end
 
 -- A message handler started by a hook's error runs with hooks off: one that loops could never be stopped.
 function env.xpcall(f, message_handler, ...)
@@ -108,17 +111,6 @@ end
 
 local script_string = copy(string)
 script_string.dump = nil
-local rep = string.rep
-function script_string.rep(text, count, separator)
-  local length = type(text) == "string" and #text or 0
-  local gap = type(separator) == "string" and #separator or 0
-  local number = type(count) == "number" and count or 0
-  if number > 1 and length + gap == 0 and type(text) == "string" then return "" end -- C would count to n
-  if (length + gap) * number > limits.max_string_bytes then
-    native.raise("resulting string too large; the limit is [lua] max_string_bytes = " .. limits.max_string_bytes)
-  end
-  return rep(text, count, separator)
-end
 env.string = script_string
 native.string_metatable.__index = script_string
 native.string_metatable.__metatable = false
@@ -127,7 +119,6 @@ env.table = copy(table)
 env.math = copy(math)
 env.utf8 = copy(utf8)
 env.os = { time = os.time, clock = os.clock, date = os.date, difftime = os.difftime }
-env.debug = { traceback = debug.traceback }
 
 -- A full collection is one C call: harmless while the heap is small.
 local collectgarbage = collectgarbage
