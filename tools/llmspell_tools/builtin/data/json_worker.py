@@ -71,8 +71,13 @@ def validate(args: Any, data: bytes) -> tuple[JsonObject, bytes]:
     """Check one JSON text against ``args["schema"]``; return ``{is_valid, errors, errors_truncated?}``."""
     from llmspell_tools.builtin.data import json_schema
 
+    value = _parse(_decode(data), 0)
+    usual = sys.getrecursionlimit()
     sys.setrecursionlimit(_RECURSION_LIMIT)
-    errors = json_schema.errors(args["schema"], _parse(_decode(data), 0), args["max_errors"] + 1)
+    try:
+        errors = json_schema.errors(args["schema"], value, args["max_errors"] + 1)
+    finally:
+        sys.setrecursionlimit(usual)
     result: JsonObject = {"is_valid": not errors, "errors": [*errors[: args["max_errors"]]]}
     if len(errors) > args["max_errors"]:
         result["errors_truncated"] = True
