@@ -26,19 +26,24 @@ if TYPE_CHECKING:
 _OTHER_VARIABLES = ("LLMSPELL_HOME", "LLMSPELL_LOG", "LLMSPELL_ENGINE")
 
 
+def is_configured(options: Options) -> bool:
+    """Tell whether anything but the defaults may hold: a flag, a file, a variable."""
+    return (
+        options.config is not None
+        or options.profile is not None
+        or any(name.startswith("LLMSPELL_") and name not in _OTHER_VARIABLES for name in os.environ)
+        or places.user_config() is not None
+        or places.project_config() is not None
+    )
+
+
 def settings(options: Options) -> Settings | None:
     """Read the configuration; None where there is none at all.
 
     Raises:
         ConfigurationError: A file, variable or profile is wrong.
     """
-    if (
-        options.config is None
-        and options.profile is None
-        and not any(name.startswith("LLMSPELL_") and name not in _OTHER_VARIABLES for name in os.environ)
-        and places.user_config() is None
-        and places.project_config() is None
-    ):
+    if not is_configured(options):
         return None
     from llmspell.config.settings import load  # costs tomllib, re and dataclasses
 

@@ -1,9 +1,9 @@
-"""Ctrl-C and SIGTERM while a script runs.
+"""Ctrl-C, SIGTERM and SIGHUP while a script runs.
 
 Python runs signal handlers only when the main thread comes back to the interpreter, which a Lua loop never does. So
-the C handler writes the signal's number into a pipe (`signal.set_wakeup_fd`), and a thread that only reads that pipe
-asks the run to stop. The Python-level handler raises `KeyboardInterrupt` only where a tool's Python code is running:
-there it ends what cannot look at the cancel signal; elsewhere it would cut through the engine's own bookkeeping.
+the C handler writes the signal's number into a pipe (`signal.set_wakeup_fd`; the engine hands on what it receives
+while it runs), and a thread that only reads that pipe asks the run to stop. The Python-level handlers do nothing: the
+engine itself breaks a tool that cannot look at its cancel signal.
 
 Threads: one daemon reader; it ends when `__exit__` closes the pipe. Use on the main thread; elsewhere signals are
 left to whoever owns them. A second signal of the same kind ends the process at once.
@@ -51,7 +51,7 @@ class Interrupts:
         except ValueError:
             return self
         for number in _SIGNALS:
-            self._former.append((number, signal.signal(number, self._on_signal)))
+            self._former.append((number, signal.signal(number, _leave_it_to_the_pipe)))
         _thread.start_new_thread(self._watch, ())
         return self
 
@@ -84,8 +84,6 @@ class Interrupts:
                     self.received = number
                     self._stop()
 
-    def _on_signal(self, _number: int, frame: FrameType | None) -> None:
-        while frame is not None:
-            if frame.f_globals.get("__name__") == "llmspell_tools.invocation":
-                raise KeyboardInterrupt
-            frame = frame.f_back
+
+def _leave_it_to_the_pipe(_number: int, _frame: FrameType | None) -> None:
+    pass

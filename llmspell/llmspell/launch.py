@@ -62,10 +62,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The words after the program's name; default is the process's own.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    lean = recognise(words)
-    if lean is None:
-        return _click()(words)
-    return finish(*lean)
+    try:
+        lean = recognise(words)
+        return finish(*lean) if lean is not None else _click()(words)
+    except KeyboardInterrupt:  # while modules were being imported
+        return _interrupted()
 
 
 def _click() -> Callable[[Sequence[str]], int]:

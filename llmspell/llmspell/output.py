@@ -36,9 +36,13 @@ def line(text: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """Write one line for the person, not for the pipe, to stderr."""
-    if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison] # closed by the caller: `2>&-`
+    """Write one line for the person, not for the pipe, to stderr; lost where stderr cannot be written."""
+    if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison] # closed by the caller: `2>&-`
+        return
+    try:
         write(text + "\n", sys.stderr)
+    except OSError:
+        pass  # the exit status says it still
 
 
 def json(value: object, format: str) -> None:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from llmspell import output, places
+from llmspell import assembly, output, places
 from llmspell.installed import requirements, versions
 from llmspell_tools.errors import LlmspellError
 
@@ -23,11 +22,10 @@ if TYPE_CHECKING:
     Check = Callable[[Options], Iterator["Finding"]]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What one check saw.
 
-    Args:
+    Attributes:
         status: ``warn`` is worth knowing, ``fail`` stops something from working.
         message: What was seen.
         fix: The command or change that mends it.
@@ -143,6 +141,9 @@ def _home(_: Options) -> Iterator[Finding]:
 
 
 def _config(options: Options) -> Iterator[Finding]:
+    if not assembly.is_configured(options):
+        yield Finding("ok", "no files: the defaults hold")
+        return
     from llmspell.config.settings import load
 
     try:
@@ -153,12 +154,10 @@ def _config(options: Options) -> Iterator[Finding]:
         return
     for warning in settings.warnings:
         yield Finding("warn", warning)
-    yield Finding("ok", ", ".join(settings.files) or "no files: the defaults hold")
+    yield Finding("ok", ", ".join(settings.files) or "no files, only variables or flags")
 
 
 def _policy(options: Options) -> Iterator[Finding]:
-    from llmspell import assembly
-
     policy = assembly.policy(options, assembly.settings(options))
     allowed = policy.layers[0].general.allow
     for kind in ("read", "write", "net", "run"):
@@ -168,7 +167,6 @@ def _policy(options: Options) -> Iterator[Finding]:
 
 
 def _tools(options: Options) -> Iterator[Finding]:
-    from llmspell import assembly
     from llmspell_tools.plugins import discover
 
     settings = assembly.settings(options)

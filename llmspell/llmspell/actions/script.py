@@ -139,6 +139,9 @@ def _run(options: Options, source: Source, timeout_s: float | None) -> int:
             engine.close()
     if console.failure is not None:
         raise console.failure
+    if interrupts.received is not None:  # the code had ended before it could be stopped
+        output.note("Interrupted")
+        return interrupts.exit_status
     return status
 
 
