@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llmspell_tools.builtin.utility import calculator as module
 from llmspell_tools.errors import InvalidParameters
 from llmspell_tools.policy import Policy
 from llmspell_tools.registry import ToolRegistry
@@ -197,6 +198,13 @@ def test_a_variable_comes_before_a_constant_of_its_name():
 
 def test_a_formula_called_again_takes_the_new_variables():
     assert [value("k * 2 + 1", k=number) for number in (1, 2, 3)] == [3.0, 5.0, 7.0]
+
+
+def test_many_formulas_are_not_kept_for_ever():
+    for number in range(600):
+        assert value(f"k + {number}", k=1) == number + 1.0
+
+    assert len(module._formulas) <= 256
 
 
 def test_a_whole_number_beyond_floats_is_infinite():

@@ -478,3 +478,18 @@ def test_no_descriptor_is_left_open():
             pass
 
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.subprocess
+def test_it_works_where_the_standard_descriptors_are_closed(tmp_path):
+    """As in `llmspell ... <&- >&-`: a new pipe then takes the numbers 0 and 1."""
+    code = (
+        "import os, sys; os.close(0); os.close(1); sys.path.insert(0, sys.argv[1]);"
+        "from llmspell_tools.definition import ToolContext; from llmspell_tools.isolated import run_isolated;"
+        "print(run_isolated(ToolContext(None, tool='x'), 'isolation_targets:echo', 'through', timeout_s=20,"
+        " max_memory_bytes=1 << 30, max_output_bytes=1000), file=sys.stderr)"
+    )
+
+    found = subprocess.run([sys.executable, "-c", code, str(tmp_path)], stderr=subprocess.PIPE, text=True, timeout=60)
+
+    assert found.stderr == "through\n"
