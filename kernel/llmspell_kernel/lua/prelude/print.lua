@@ -14,12 +14,12 @@ local function write(text)
   waiting = waiting + #text
   if waiting >= LIMIT then
     waiting = 0
-    return check(flush())
+    check(flush())
   end
 end
 
 native.write = write
-function native.write_error(text) return check(host.error(text)) end
+function native.write_error(text) check(host.error(text)) end
 function native.begin_output() waiting = LIMIT end
 
 function native.env.print(...)

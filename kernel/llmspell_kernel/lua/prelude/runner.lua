@@ -37,6 +37,12 @@ local function append_frames(found, level, co)
   end
 end
 
+function native.frames_of(co)
+  local found = { lines = {} }
+  append_frames(found, 0, co)
+  return found
+end
+
 -- Stock `debug.traceback`, of scripts' Lua frames only.
 local function traceback(...)
   local co, message, level = nil, ...
@@ -68,10 +74,11 @@ end
 native.message_of = message_of
 
 local function handler(value)
+  local failure = native.coroutine_failure
+  local message = failure and failure.message
   local found = { lines = {} }
-  local message = native.failed_message
   if type(value) == "string" and type(message) == "string" and value:sub(-#message) == message then
-    append_frames(found, 0, native.failed)
+    found = failure.frames
   end
   for _, co in ipairs(native.active_coroutines()) do append_frames(found, 0, co) end
   append_frames(found, 3)
@@ -99,7 +106,7 @@ local function conclude(ok, ...)
 end
 
 local function run(chunk, mode, ...)
-  trace, native.failed, native.failed_message = nil, nil, nil
+  trace, native.coroutine_failure = nil, nil
   native.begin_output()
   local finish = finishers[mode]
   return conclude(xpcall(function(...) return finish(chunk(...)) end, handler, ...))
