@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from llmspell.options import Options
 
+    Finish = Callable[[Callable[[Options], int], Options], int]
+
 #: Exit status of a process that was writing into a pipe whose reader has gone (128 + SIGPIPE), as `head` leaves it.
 _BROKEN_PIPE = 141
 
@@ -64,12 +66,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         lean = recognise(words)
-        return finish(*lean) if lean is not None else _click()(words)
+        return finish(*lean) if lean is not None else _click()(words, finish)
     except KeyboardInterrupt:  # while modules were being imported
         return _interrupted()
 
 
-def _click() -> Callable[[Sequence[str]], int]:
+def _click() -> Callable[[Sequence[str], Finish], int]:
     """Import the click path; the collector has nothing to find in modules that are only being loaded."""
     import gc  # built in
 

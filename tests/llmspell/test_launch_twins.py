@@ -96,7 +96,7 @@ def test_both_paths_answer_alike(words, scripts, capfd):
     lean_status = finish(*lean)
     lean_printed = capfd.readouterr()
 
-    click_status = run_click(words)
+    click_status = run_click(words, finish)
     click_printed = capfd.readouterr()
 
     assert (lean_status, steady(lean_printed.out), steady(lean_printed.err)) == (

@@ -10,12 +10,14 @@ import click
 
 from llmspell.cli.groups import LazyGroup
 from llmspell.cli.options import gathered, global_options
-from llmspell.launch import finish
 from llmspell.options import Options
 from llmspell.output import note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    #: (action, options) → exit status
+    Finish = Callable[[Callable[[Options], int], Options], int]
 
 _COMMANDS = {
     "tool": ("llmspell.cli.tool:tool", "List, describe, search and call tools."),
@@ -62,13 +64,22 @@ def root(ctx: click.Context) -> int:
 
 def act(call: Callable[[Options], int]) -> int:
     """Call an action with the options of the current command line; return its exit status."""
-    return finish(call, gathered(click.get_current_context()))
+    context = click.get_current_context()
+    finish: Finish = context.find_root().obj
+    return finish(call, gathered(context))
 
 
-def run_click(words: Sequence[str]) -> int:
-    """Read a command line with click and run it; return the exit status."""
+def run_click(words: Sequence[str], finish: Finish) -> int:
+    """Read a command line with click and run it; return the exit status.
+
+    Args:
+        words: The words after the program's name.
+        finish: Calls an action and turns what goes wrong into the exit status: `launch.finish`.
+    """
     try:
-        status = root.main(args=list(words), prog_name="llmspell", standalone_mode=False, terminal_width=_width())
+        status = root.main(
+            args=list(words), prog_name="llmspell", standalone_mode=False, terminal_width=_width(), obj=finish
+        )
     except click.ClickException as error:
         return _usage(error)
     except (click.Abort, KeyboardInterrupt):
