@@ -490,6 +490,8 @@ def test_it_works_where_the_standard_descriptors_are_closed(tmp_path):
         " max_memory_bytes=1 << 30, max_output_bytes=1000), file=sys.stderr)"
     )
 
-    found = subprocess.run([sys.executable, "-c", code, str(tmp_path)], stderr=subprocess.PIPE, text=True, timeout=60)
+    found = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], check=True, stderr=subprocess.PIPE, text=True, timeout=60
+    )
 
     assert found.stderr == "through\n"
