@@ -114,7 +114,8 @@ def _schema(given: Any) -> dict[str, Any]:
         return {"type": "object"}
     if isinstance(given, dict):
         if "properties" in given or given.get("type") == "object":
-            return {"type": "object", **given}
+            strict = {"additionalProperties": False} if "properties" in given else {}
+            return {"type": "object", **strict, **given}
         given = [{"name": name, **definition} for name, definition in given.items() if isinstance(definition, dict)]
     if not isinstance(given, list) or not all(isinstance(each, dict) and "name" in each for each in given):
         raise InvalidParameters("Tool.register: 'parameters' must be a JSON Schema or a list of {name, type, ...}",

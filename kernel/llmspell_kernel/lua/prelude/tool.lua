@@ -105,7 +105,8 @@ local buffer = {}
 local function start(name, params)
   local size = 0
   for key, value in next, params do
-    if not SCALAR[type(value)] or type(key) ~= "string" or value ~= value or size >= 40 then
+    local kind = type(value)
+    if not SCALAR[kind] or type(key) ~= "string" or kind == "number" and value - value ~= 0 or size >= 40 then
       return sent_stream(name, encode.value(params))
     end
     buffer[size + 1], buffer[size + 2], size = key, value, size + 2

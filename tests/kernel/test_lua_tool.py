@@ -1,0 +1,336 @@
+"""The global Tool: every form, result tables, error texts, tools written in Lua. Source: the original's Lua API."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from llmspell_kernel.lua import LuaEngine
+from llmspell_tools.definition import Tool, ToolResult
+from llmspell_tools.envelope import envelope
+from llmspell_tools.errors import ScriptError, ToolExecutionError
+from llmspell_tools.registry import ToolRegistry
+
+
+def made(name, function, **options):
+    return Tool(
+        name=name,
+        category="custom",
+        description=options.pop("description", f"The tool {name}."),
+        parameters=options.pop("parameters", {"type": "object"}),
+        open_parameters=True,
+        wants_context=False,
+        function=function,
+        **options,
+    )
+
+
+@pytest.fixture
+def registry():
+    return ToolRegistry()
+
+
+@pytest.fixture
+def engine(registry):
+    engine = LuaEngine(registry, write=lambda stream, text: None)
+    yield engine
+    engine.close()
+
+
+def run(engine, code):
+    return engine.execute(code, name="@t.lua", mode="script", timeout_s=5).values
+
+
+def give(registry, output, **options):
+    registry.register(made("give-it", lambda **_: ToolResult(output, **options)))
+
+
+CALLS = [
+    "Tool.get('calculator'):execute({ input = '1 + 2' })",
+    "Tool.invoke('calculator', { input = '1 + 2' })",
+    "Tool.execute('calculator', { input = '1 + 2' })",
+    "Tool['calculator']:execute({ input = '1 + 2' })",
+    "Tool.calculator:execute({ input = '1 + 2' })",
+    "Tool.get('calculator').execute(Tool.get('calculator'), { input = '1 + 2' })",
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_every_form_calls_the_tool(engine, call):
+    assert run(engine, f"local r = {call} return r.result.result, r.success, r.operation, type(r.metadata)") == [
+        3.0, True, "evaluate", "table",
+    ]  # fmt: skip
+
+
+def test_list_has_names_descriptions_versions(engine):
+    tools = run(engine, "return Tool.list()")[0]
+
+    assert "calculator" in {tool["name"] for tool in tools}
+    assert all({"name", "description", "version"} <= set(tool) for tool in tools)
+
+
+def test_exists_and_get_answer_for_unknown_names(engine):
+    assert run(engine, "return Tool.exists('calculator'), Tool.exists('nope'), Tool.get('nope') == nil, Tool.nope == nil") == [
+        True, False, True, True,
+    ]  # fmt: skip
+
+
+def test_categories_are_sorted(engine):
+    categories = run(engine, "return Tool.categories()")[0]
+
+    assert categories == sorted(categories)
+    assert "utility" in categories
+
+
+def test_discover_filters(engine):
+    by_category = run(engine, "return Tool.discover({ category = 'utility' })")[0]
+    by_words = run(engine, "return Tool.discover({ tag = 'EXPRESSION' })")[0]
+
+    assert {tool["category"] for tool in by_category} == {"utility"}
+    assert "calculator" in {tool["name"] for tool in by_words}
+    assert len(run(engine, "return Tool.discover()")[0]) == len(run(engine, "return Tool.list()")[0])
+
+
+def test_schema_lists_the_parameters(engine):
+    schema = run(engine, "return Tool.get('calculator').schema, Tool.calculator.getSchema(), Tool.get_schema('calculator')")
+
+    parameter = next(each for each in schema[0]["parameters"] if each["name"] == "input")
+    assert parameter["type"] == "string"
+    assert {"description", "required"} <= set(parameter)
+    assert schema[0] == schema[1] == schema[2]
+    assert schema[0]["json_schema"]["type"] == "object"
+
+
+def test_info_has_the_level(engine):
+    info = run(engine, "return Tool.get_info('calculator')")[0]
+
+    assert info["security_level"] == "safe"
+    assert info["name"] == "calculator"
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        ("Tool.invoke('nope', {})", "Tool 'nope' not found"),
+        ("Tool.execute('nope', {})", "Tool 'nope' not found"),
+        ("Tool.invoke('calculator', { inptu = 'x' })", "Tool execution failed: Validation error: "),
+        ("Tool.calculator:execute({ inptu = 'x' })", "Tool 'calculator' execution failed: Validation error: "),
+        ("Tool.calculator:execute({})", "Tool 'calculator' execution failed: Validation error: "),
+        ("Tool.calculator.execute({ input = '1' })", "call execute with a colon"),
+        ("Tool.calculator:execute('1+1')", "parameters must be a table"),
+        ("Tool.invoke('calculator', { 1, 2 })", "Validation error: parameters must be a table with names"),
+        ("Tool.invoke(nil, {})", "a tool's name was expected"),
+    ],
+)
+def test_error_texts_are_the_originals_with_the_script_line(engine, call, text):
+    values = run(engine, f"\nlocal ok, e = pcall(function()\n{call}\nend) return ok, type(e), e")
+
+    assert values[:2] == [False, "string"]
+    assert text in values[2]
+    assert values[2].startswith("t.lua:3: ")
+
+
+def test_failing_tool_raises_with_its_own_text(registry, engine):
+    def fail(**_):
+        raise ToolExecutionError("disk full", details={"path": "/x"})
+
+    registry.register(made("fail-always", fail))
+
+    with pytest.raises(ScriptError, match="Tool execution failed: Tool execution error: disk full"):
+        run(engine, "Tool.invoke('fail-always', {})")
+    assert run(engine, "return Tool.last_error()") == [
+        {"code": "execution_error", "message": "disk full", "details": {"path": "/x"}}
+    ]
+
+
+def test_bug_of_a_tool_is_the_tools_failure(registry, engine):
+    registry.register(made("bug-inside", lambda **_: 1 // 0))
+
+    with pytest.raises(ScriptError, match="Tool execution error: .*ZeroDivisionError"):
+        run(engine, "Tool.invoke('bug-inside', {})")
+
+
+def test_last_error_is_nil_at_first(engine):
+    assert run(engine, "return Tool.last_error() == nil") == [True]
+
+
+OUTPUT = {"operation": "x", "success": True, "zeta": 1, "result": {"b": 2, "a": "t"}}
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 3])
+def test_text_is_the_indented_json_in_the_tools_own_order(registry, engine, rounds):
+    """Made late: from the ToolResult while the shape is new, from the fields afterwards; the same text."""
+    give(registry, OUTPUT)
+    for _ in range(rounds - 1):
+        run(engine, "Tool.invoke('give-it', {})")
+
+    text, again = run(engine, "local r = Tool.invoke('give-it', {}) return r.text, r._raw_text")
+
+    assert text == again == ToolResult(OUTPUT).text
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 3])
+def test_own_text_stays(registry, engine, rounds):
+    give(registry, OUTPUT, text="ä: all done", metadata={"operation": "x", "response": {"n": [1]}})
+    for _ in range(rounds - 1):
+        run(engine, "Tool.invoke('give-it', {})")
+
+    code = "local r = Tool.invoke('give-it', {}) return r.text, r._raw_text, r.metadata.response.n[1], r.data == nil, r.result.b"
+    assert run(engine, code) == ["ä: all done", "ä: all done", 1, True, 2]
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 3])
+def test_data_is_the_decoded_text_unless_it_is_the_envelope(registry, engine, rounds):
+    give(registry, OUTPUT, text='{"rows":[1,2]}')
+    for _ in range(rounds - 1):
+        run(engine, "Tool.invoke('give-it', {})")
+
+    assert run(engine, "return Tool.invoke('give-it', {}).data.rows[2]") == [2]
+
+
+@pytest.mark.parametrize(
+    ("output", "data", "text"),
+    [
+        ([1, [2]], [1, [2]], ToolResult([1, [2]]).text),
+        (5, 5, "5"),
+        ({"plain": "object"}, {"plain": "object"}, ToolResult({"plain": "object"}).text),
+        ("just text", None, "just text"),
+        ('{"json": 1}', {"json": 1}, '{"json": 1}'),
+        (None, None, "null"),
+    ],
+)
+def test_output_that_is_no_envelope_is_data_and_text(registry, engine, output, data, text):
+    give(registry, output)
+
+    assert run(engine, "local r = Tool.invoke('give-it', {}) return r.data, r.text, type(r.metadata)") == [data, text, "table"]
+
+
+def test_media_and_failure_envelopes_pass_through(registry, engine):
+    failed = {"operation": "x", "success": False, "error": {"code": "execution_error", "message": "m", "details": {}}}
+    give(registry, failed, media=[{"base64": "AA==", "type": "image", "format": "png"}])
+
+    code = "local r = Tool.invoke('give-it', {}) return r.success, r.error.message, r.media[1].format"
+    assert run(engine, code) == [False, "m", "png"]
+
+
+def test_shapes_do_not_mix_up(registry, engine):
+    """The same keys with other nesting or types, in turn."""
+    outputs = [
+        envelope("x", {"a": 1, "b": {"c": "d"}}),
+        envelope("x", {"a": "1", "b": {"c": 2.5}}),
+        envelope("x", {"a": {"b": {"c": True}}}),
+        envelope("x", {"a": None, "b": {"c": "ü"}}),
+        envelope("x", {"a": [1], "b": {}}),
+        envelope("x", {"b": {"c": 2**63}, "a": False}),
+    ]
+    turn = iter(outputs * 4)
+    registry.register(made("turn-by-turn", lambda **_: ToolResult(next(turn))))
+
+    for output in outputs * 4:
+        got = run(engine, "local r = Tool.invoke('turn-by-turn', {}) return r.result, r.text")
+        expected = {key: value for key, value in output["result"].items() if value is not None}
+        if expected.get("b", {}).get("c") == 2**63:
+            expected["b"] = {"c": str(2**63)}
+        assert got == [expected, ToolResult(output).text]
+
+
+def test_result_tables_belong_to_the_script(registry, engine):
+    give(registry, OUTPUT)
+    code = """for i = 1, 3 do local r = Tool.invoke('give-it', {}) r.result.a = 'changed' r.extra = 1 end
+              local r = Tool.invoke('give-it', {}) return r.result.a, r.extra == nil"""
+
+    assert run(engine, code) == ["t", True]
+
+
+def test_register_makes_a_tool_of_a_function(registry, engine):
+    code = """Tool.register{ name = 'add-up', description = 'Add.', parameters = {
+                { name = 'a', type = 'number', description = 'first', required = true }, { name = 'b', type = 'number' } },
+                execute = function(p) return { operation = 'add', success = true, result = { sum = p.a + (p.b or 0) } } end }
+              return Tool.invoke('add-up', { a = 1, b = 2.5 }).result.sum, Tool.get('add_up').description"""
+
+    assert run(engine, code) == [3.5, "Add."]
+    assert not registry.exists("add-up")
+
+
+def test_registered_tool_is_checked_like_any(engine):
+    run(engine, "Tool.register{ name = 'typed', execute = function() end, parameters = { type = 'object',"
+                " properties = { n = { type = 'integer' } }, required = { 'n' } } }")  # fmt: skip
+
+    for parameters in ("{}", "{ n = 'x' }", "{ n = 1, m = 2 }"):
+        with pytest.raises(ScriptError, match="Validation error"):
+            run(engine, f"Tool.invoke('typed', {parameters})")
+
+
+def test_registered_tool_fails_as_lua_does(engine):
+    run(engine, "Tool.register{ name = 'bad-one', execute = function() error('boom') end }"
+                "Tool.register{ name = 'soft-one', execute = function() return nil, 'no luck' end }")  # fmt: skip
+
+    with pytest.raises(ScriptError, match="Tool execution error: t.lua:1: boom"):
+        run(engine, "Tool.invoke('bad-one', {})")
+    with pytest.raises(ScriptError, match="Tool execution error: no luck"):
+        run(engine, "Tool.invoke('soft-one', {})")
+
+
+@pytest.mark.parametrize(
+    ("definition", "part"),
+    [
+        ("{}", "execute"),
+        ("{ execute = print }", "name"),
+        ("{ name = 'calculator', execute = print }", "exists already"),
+        ("{ name = 'x y', execute = print }", "no tool name"),
+        ("{ name = 'x', execute = print, colour = 'red' }", "colour"),
+        ("{ name = 'x', execute = print, parameters = 5 }", "parameters"),
+        ("{ name = 'x', execute = print, level = 'godlike' }", "level"),
+        ("5", "table"),
+    ],
+)
+def test_wrong_registrations_are_refused(engine, definition, part):
+    with pytest.raises(ScriptError, match=part):
+        run(engine, f"Tool.register({definition})")
+
+
+def test_registered_tool_works_in_coroutines_at_any_depth(engine):
+    code = """Tool.register{ name = 'down-one', parameters = {}, execute = function(p)
+                if p.n == 0 then return { at = 0 } end
+                local inner = coroutine.wrap(function() return Tool.invoke('down-one', { n = p.n - 1 }).data.at end)
+                return { at = 1 + inner() } end }
+              local function deep(n) if n == 0 then return Tool.invoke('down-one', { n = 10 }).data.at end
+                local co = coroutine.wrap(deep) return co(n - 1) end
+              local here = 'kept' local at = deep(5) return at, here"""
+
+    assert run(engine, code) == [10, "kept"]
+
+
+def test_endless_recursion_of_tools_is_an_error(engine):
+    with pytest.raises(ScriptError):
+        run(engine, "Tool.register{ name = 'again', execute = function() return Tool.invoke('again', {}) end }"
+                    "Tool.invoke('again', {})")  # fmt: skip
+
+    assert run(engine, "return Tool.calculator:execute({ input = '1 + 1' }).result.result") == [2.0]
+
+
+def test_registered_tool_refuses_another_thread(engine):
+    run(engine, "Tool.register{ name = 'mine', execute = function() return 1 end }")
+    errors = []
+
+    def call():
+        try:
+            engine._bridge.registry.invoke("mine", {})
+        except ToolExecutionError as error:
+            errors.append(error.message)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join(5)
+
+    assert "own thread" in errors[0]
+
+
+def test_prints_come_before_what_a_tool_writes(registry):
+    order = []
+    registry.register(made("note-it", lambda **_: order.append("tool")))
+    with LuaEngine(registry, write=lambda stream, text: order.append(text)) as engine:
+        run(engine, "print('first') print('second') Tool.invoke('note-it', {}) print('third')")
+
+    assert "".join(order) == "first\nsecond\ntoolthird\n"
