@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from llmspell.options import POLICY_KINDS
 from llmspell_tools.errors import ConfigurationError
 from llmspell_tools.policy import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from llmspell.config.settings import Layer, Settings
     from llmspell.options import Options
@@ -64,8 +63,7 @@ def _with_layer(policy: Policy, layer: Layer, *, may_allow: bool) -> Policy:
         rules = {path: value for path, value in rules.items() if "allow_" not in path}
     if not rules:
         return policy
-    origin = next(text for path, text in layer.origins.items() if path.startswith("policy."))
-    result = apply(policy, rules, origin=origin, base=layer.base)
+    result = apply(policy, rules, origin_of=lambda path: layer.origins[f"policy.{path}"], base=layer.base)
     # What nobody has trusted can only take away: it holds together with what held before.
     return result if layer.trusted and may_allow else policy.narrow(result)
 
@@ -76,44 +74,39 @@ def section(values: Mapping[str, JsonValue], name: str) -> dict[str, JsonValue]:
     return {path[len(start) :]: value for path, value in values.items() if path.startswith(start)}
 
 
-def apply(policy: Policy, rules: Mapping[str, JsonValue], *, origin: str, base: str | None) -> Policy:
+def apply(
+    policy: Policy, rules: Mapping[str, JsonValue], *, origin_of: Callable[[str], str], base: str | None
+) -> Policy:
     """Return the policy with the keys of one `[policy]` table.
 
     Args:
         policy: Where to start from.
         rules: Values by key below `policy`: `allow_read`, `approvals.destructive`, `tools.file_operations.deny_write`.
-        origin: Shown in refusals.
+        origin_of: Gives what refusals show for a key: `path:line`.
         base: Folder that relative paths start from.
     """
-    tools: dict[str, dict[str, JsonValue]] = {}
     for path, value in rules.items():
-        if path.startswith("tools."):
-            _, tool, key = path.split(".", 2)
-            tools.setdefault(tool.replace("_", "-"), {})[key] = value
-    policy = _apply_to(policy, rules, origin, base, None)
-    for tool, own in tools.items():
-        policy = _apply_to(policy, own, origin, base, tool)
-    approvals = {key: str(value) for key, value in section(rules, "approvals").items()}
-    return policy.with_approvals(approvals, origin=origin) if approvals else policy
+        policy = _with_rule(policy, path, value, origin_of(path), base)
+    return policy
 
 
-def _apply_to(
-    policy: Policy, rules: Mapping[str, JsonValue], origin: str, base: str | None, tool: str | None
-) -> Policy:
-    allow, deny = _lists(rules, "allow_"), _lists(rules, "deny_")
-    if allow or deny:
-        policy = policy.with_rules(allow=allow, deny=deny, origin=origin, base=base, tool=tool)
-    ceiling = rules.get("ceiling")
-    return policy.with_ceiling(ceiling, origin=origin, tool=tool) if isinstance(ceiling, str) else policy
-
-
-def _lists(rules: Mapping[str, JsonValue], prefix: str) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for kind in POLICY_KINDS:
-        listed = rules.get(prefix + kind)
-        if isinstance(listed, list) and listed:
-            found[kind] = [str(entry) for entry in listed]
-    return found
+def _with_rule(policy: Policy, path: str, value: JsonValue, origin: str, base: str | None) -> Policy:
+    tool: str | None = None
+    key = path
+    if path.startswith("tools."):
+        _, name, key = path.split(".", 2)
+        tool = name.replace("_", "-")
+    verb, _, kind = key.partition("_")
+    if key == "ceiling":
+        return policy.with_ceiling(str(value), origin=origin, tool=tool)
+    if key.startswith("approvals."):
+        return policy.with_approvals({key.removeprefix("approvals."): str(value)}, origin=origin, tool=tool)
+    # An empty list says something only for a tool: it then stands instead of the general one.
+    if verb in {"allow", "deny"} and isinstance(value, list) and (value or tool is not None):
+        table = {kind: [str(entry) for entry in value]}
+        allow, deny = (table, None) if verb == "allow" else (None, table)
+        return policy.with_rules(allow=allow, deny=deny, origin=origin, base=base, tool=tool)
+    return policy
 
 
 def _with_flags(policy: Policy, options: Options) -> Policy:
@@ -133,11 +126,11 @@ def _from_file(path: str) -> Policy:
     """Read ``--policy FILE``: the keys of `[policy]`, over a start that allows nothing; or a policy as JSON."""
     from llmspell.config.policy_file import read_policy_file  # tomllib, only where a file is named
 
-    value, is_json = read_policy_file(path)
-    if is_json:
+    value, origin_of = read_policy_file(path)
+    if origin_of is None:
         return Policy.from_json(value, origin=path)
     if not isinstance(value, dict):
         raise ConfigurationError(f"{path}: a policy is a table")
     base = os.path.dirname(os.path.abspath(path))
     start = Policy.strict().with_ceiling("privileged", origin=path)
-    return apply(start, value, origin=path, base=base)
+    return apply(start, value, origin_of=origin_of, base=base)

@@ -129,6 +129,21 @@ def test_a_failure_envelope_exits_1(capsys):
     assert err.startswith("Error: ")
 
 
+@pytest.mark.parametrize("raw", [[], ["--raw"]])
+def test_a_refusal_inside_an_envelope_exits_as_a_refusal(raw, capsys):
+    words = ["tool", "invoke", "file-operations", "operation=write", "path=/etc/llmspell-test", "input=x", *raw]
+    status, out, err = answer(words, capsys)
+
+    assert (status, out) == (4, "")
+    assert "--allow-write /etc/llmspell-test" in err
+
+
+def test_info_shows_the_options_inside_an_object(capsys):
+    _, out, _ = answer(["tool", "info", "text-manipulator"], capsys)
+
+    assert "      max_length (integer; default 100)\n" in out
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -211,6 +226,16 @@ def test_a_risky_call_is_asked_about(project, capsys):
 
     assert answer([*call, "--yes"], capsys)[0] == 0
     assert (project / "x.txt").read_text() == "hi"
+
+
+def test_a_refusal_names_the_line_of_its_rule(project, capsys):
+    path = project / "llmspell.toml"
+    path.write_text("[policy]\ndeny_net = ['x.example']\n\ndeny_read = ['secret']\n")
+    words = ["tool", "invoke", "file-operations", "operation=read", "path=secret/a"]
+
+    assert f"{path}:4" in answer(words, capsys)[2]
+    path.write_text("[policy.tools.file_operations]\ndeny_read = ['.']\n")
+    assert f"{path}:2" in answer(words, capsys)[2]
 
 
 def test_policy_files_and_strict(project, capsys):

@@ -6,7 +6,7 @@ from llmspell import layout, output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from llmspell_tools.definition import Tool
     from llmspell_tools.types import JsonValue
@@ -22,10 +22,7 @@ def describe(tool: Tool, *, show_schema: bool) -> None:
     properties = tool.parameters.get("properties")
     if isinstance(properties, dict) and properties:
         output.line("\nParameters:")
-        required = tool.parameters.get("required")
-        names = required if isinstance(required, list) else []
-        for name, schema in properties.items():
-            _print_parameter(name, schema if isinstance(schema, dict) else {}, name in names)
+        _print_parameters(tool.parameters, tool.requires, 2)
     if tool.settings:
         output.line(f"\nSettings, in [tools.{tool.name.replace('-', '_')}] of a configuration file:")
         for name, value in tool.settings.items():
@@ -49,16 +46,25 @@ def _other_levels(tool: Tool) -> str:
     return f" ({text})" if text else ""
 
 
-def _print_parameter(name: str, schema: Mapping[str, JsonValue], required: bool) -> None:
-    facts = [_type(schema)]
-    if required:
-        facts.append("required")
-    if "default" in schema and schema["default"] is not None:
-        facts.append(f"default {output.compact(schema['default'])}")
-    layout.paragraph(f"{name} ({', '.join(facts)})", 2)
-    description = schema.get("description")
-    if isinstance(description, str) and description:
-        layout.paragraph(" ".join(description.split()), 6)
+def _print_parameters(schema: Mapping[str, JsonValue], requires: Mapping[str, Sequence[str]], indent: int) -> None:
+    """Print the properties of an object schema; those of an object inside it one step further in."""
+    properties, always = schema.get("properties"), schema.get("required")
+    for name, own in properties.items() if isinstance(properties, dict) else ():
+        if not isinstance(own, dict):
+            continue
+        facts = [_type(own)]
+        operations = [operation for operation, names in requires.items() if name in names]
+        if isinstance(always, list) and name in always:
+            facts.append("required")
+        elif operations:
+            facts.append(f"required for {', '.join(operations)}")
+        if own.get("default") is not None:
+            facts.append(f"default {output.compact(own['default'])}")
+        layout.paragraph(f"{name} ({'; '.join(facts)})", indent)
+        description = own.get("description")
+        if isinstance(description, str) and description:
+            layout.paragraph(" ".join(description.split()), indent + 4)
+        _print_parameters(own, {}, indent + 4)
 
 
 def _type(schema: Mapping[str, JsonValue]) -> str:

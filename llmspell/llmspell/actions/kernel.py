@@ -7,7 +7,11 @@ from llmspell_tools.errors import ToolUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmspell.options import Options
+    from llmspell_kernel.lua import LuaEngine
+    from llmspell_tools.registry import ToolRegistry
 
 
 def start(
@@ -40,7 +44,11 @@ def start(
         connection_file = own_connection_file(kernel_id)
     from llmspell.actions.script import configured_timeout, engine_settings  # the engine's settings
     from llmspell_kernel.kernel import run_kernel  # imports zmq
-    from llmspell_kernel.lua import LuaEngine  # imports lupa
+
+    def make_engine(tools: ToolRegistry, write: Callable[[str, str], None]) -> LuaEngine:
+        from llmspell_kernel.lua import LuaEngine  # lupa: after the kernel has given its first reply
+
+        return LuaEngine(tools, write=write, settings=engine_settings(settings, None, None))
 
     if given is None:
         output.note(f"Connection file: {connection_file}")
@@ -48,9 +56,7 @@ def start(
     return run_kernel(
         connection_file,
         registry=registry,
-        engine_factory=lambda tools, write: LuaEngine(
-            tools, write=write, settings=engine_settings(settings, None, None)
-        ),
+        engine_factory=make_engine,
         first_port=port,
         cell_timeout_s=timeout_s if timeout_s is not None else configured_timeout(settings),
     )

@@ -6,7 +6,7 @@ from time import perf_counter
 
 from llmspell import assembly, output
 from llmspell_tools.envelope import is_envelope, is_failure
-from llmspell_tools.errors import InvalidParameters, LlmspellError
+from llmspell_tools.errors import EXIT_STATUS, InvalidParameters, LlmspellError
 from llmspell_tools.jsontext import loads
 
 TYPE_CHECKING = False
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from llmspell_tools.definition import Tool, ToolResult
     from llmspell_tools.types import JsonObject, JsonValue
 
+#: Codes of a failed envelope that are not the tool's own failure: the policy, the time and the person said no.
+_STOPPED_BY_OTHERS = ("permission_denied", "timeout", "cancelled")
 #: In a result of several fields, the one that the call was made for; `--raw` prints the first that is there.
 MAIN_FIELDS = ("result", "output", "uuid", "id", "hash", "datetime", "converted", "rendered")
 
@@ -43,7 +45,7 @@ def invoke(
         format: One of `options.FORMATS`.
 
     Returns:
-        0, or 1 where the tool's own envelope says that it failed.
+        0, or where the tool's own envelope says that it failed 1, or the status of whoever stopped it.
     """
     style = options.format(format)
     begin = perf_counter()
@@ -69,7 +71,14 @@ def invoke(
 
             output.json(reply.error(name, error, (perf_counter() - begin) * 1000), style)
         raise
-    return 1 if is_failure(result.output) else 0
+    return _failure_status(result) if is_failure(result.output) else 0
+
+
+def _failure_status(result: ToolResult) -> int:
+    """Return the status for an envelope that says it failed: 1, or that of whoever stopped the tool."""
+    failure = result.output.get("error") if is_envelope(result.output) else None
+    code = failure.get("code") if isinstance(failure, dict) else None
+    return EXIT_STATUS[code] if isinstance(code, str) and code in _STOPPED_BY_OTHERS else 1
 
 
 def _values(tool: Tool, params: str | None, words: Sequence[str]) -> JsonObject:
@@ -97,20 +106,32 @@ def _show(name: str, result: ToolResult, style: str, select: str | None, raw: bo
     elif raw:
         _show_raw(result)
     elif style == "text":
-        output.line(result.text)
+        _show_text(result)
     else:
         from llmspell_tools import reply  # text needs none
 
         output.json(reply.ok(name, result, duration_ms), style)
 
 
+def _show_text(result: ToolResult) -> None:
+    # A tool's own sentence about its failure is no data; an envelope is.
+    if result.has_own_text and is_failure(result.output):
+        output.note(f"Error: {_failure_message(result)}")
+    else:
+        output.line(result.text)
+
+
 def _show_raw(result: ToolResult) -> None:
-    if is_failure(result.output) and is_envelope(result.output):
-        failure = result.output.get("error")
-        message = failure.get("message") if isinstance(failure, dict) else None
-        output.note(f"Error: {message or 'the tool failed'}")
-        return
-    output.line(raw_text(result))
+    if is_failure(result.output):
+        output.note(f"Error: {_failure_message(result)}")
+    else:
+        output.line(raw_text(result))
+
+
+def _failure_message(result: ToolResult) -> str:
+    failure = result.output.get("error") if is_envelope(result.output) else None
+    message = failure.get("message") if isinstance(failure, dict) else None
+    return str(message or "the tool failed")
 
 
 def raw_text(result: ToolResult) -> str:
