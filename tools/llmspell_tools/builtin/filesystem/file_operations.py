@@ -64,23 +64,23 @@ _LOOKS = ("read", "list_dir", "ls", "dir", "metadata", "stat", "info", "exists")
     examples=(
         {
             "description": "Write a file",
-            "params": {"operation": "write", "path": "notes.txt", "input": "hello"},
-            "result": {"operation": "write", "success": True, "message": "Wrote 5 bytes to notes.txt"},
+            "params": {"operation": "write", "path": "{folder}/notes.txt", "input": "hello"},
+            "result": {"operation": "write", "success": True, "message": "Wrote 5 bytes to {folder}/notes.txt"},
         },
         {
             "description": "Read it back",
-            "params": {"operation": "read", "path": "notes.txt"},
+            "params": {"operation": "read", "path": "{folder}/notes.txt"},
             "result": {"success": True, "result": {"input": "hello", "size": 5}},
         },
         {
             "description": "Look whether it exists",
-            "params": {"operation": "exists", "path": "notes.txt"},
+            "params": {"operation": "exists", "path": "{folder}/notes.txt"},
             "result": {"result": {"exists": True}},
         },
         {
             "description": "Delete it",
-            "params": {"operation": "delete", "path": "notes.txt"},
-            "result": {"success": True, "message": "Deleted file: notes.txt"},
+            "params": {"operation": "delete", "path": "{folder}/notes.txt"},
+            "result": {"success": True, "message": "Deleted file: {folder}/notes.txt"},
         },
     ),
 )  # fmt: skip

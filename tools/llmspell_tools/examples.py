@@ -1,0 +1,78 @@
+"""A tool's own examples, run for real: what `tool test` and the `test` message do.
+
+An example is ``{description, params, result}``; `result` is the part of the output that must come back. ``{folder}`` in
+any text of it stands for a temporary folder that the examples of one tool share and that is removed afterwards, so
+that an example may write and nothing of the person's is touched.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from typing import TYPE_CHECKING
+
+from llmspell_tools.errors import LlmspellError
+
+if TYPE_CHECKING:
+    from llmspell_tools.definition import Tool
+    from llmspell_tools.registry import ToolRegistry
+    from llmspell_tools.types import JsonObject, JsonValue
+
+TIMEOUT_S = 10.0
+_FOLDER = "{folder}"
+
+
+def run_examples(registry: ToolRegistry, tool: Tool) -> list[JsonObject]:
+    """Run the examples of a tool in their order.
+
+    Returns:
+        For each ``{description, passed, output}``, or ``{description, passed: false, error}``.
+    """
+    with tempfile.TemporaryDirectory(prefix="llmspell-examples-") as folder:
+        return [_run(registry, tool, _placed(example, folder)) for example in tool.examples]
+
+
+def shown(example: JsonObject) -> JsonObject:
+    """Return an example as a person would write it: relative to the current folder."""
+    return _replaced(example, _FOLDER + "/", "")
+
+
+def contains(whole: JsonValue, part: JsonValue) -> bool:
+    """Tell whether `part` is in `whole`: objects by their named members, everything else by equality."""
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(key in whole and contains(whole[key], part[key]) for key in part)
+    if isinstance(part, list):
+        return (
+            isinstance(whole, list)
+            and len(whole) == len(part)
+            and all(contains(one, other) for one, other in zip(whole, part, strict=True))
+        )
+    return whole == part
+
+
+def _run(registry: ToolRegistry, tool: Tool, example: JsonObject) -> JsonObject:
+    params = example.get("params")
+    description = example.get("description", "")
+    try:
+        output = registry.invoke(tool.name, params if isinstance(params, dict) else {}, timeout_s=TIMEOUT_S).output
+    except LlmspellError as error:
+        return {"description": description, "passed": False, "error": error.as_json()}
+    passed = "result" not in example or contains(output, example["result"])
+    return {"description": description, "passed": passed, "output": output}
+
+
+def _placed(example: JsonObject, folder: str) -> JsonObject:
+    return _replaced(example, _FOLDER, folder)
+
+
+def _replaced(value: JsonObject, old: str, new: str) -> JsonObject:
+    return {key: _replace(member, old, new) for key, member in value.items()}
+
+
+def _replace(value: JsonValue, old: str, new: str) -> JsonValue:
+    if isinstance(value, str):
+        return value.replace(old, new)
+    if isinstance(value, list):
+        return [_replace(member, old, new) for member in value]
+    if isinstance(value, dict):
+        return _replaced(value, old, new)
+    return value
