@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import os
 import random
 import signal
 import sys
@@ -80,6 +81,8 @@ WORKLOADS = {
     "lua tool in coroutine": """while true do
         coroutine.wrap(function() for i = 1, 5 do Tool.invoke('lua-spin', { n = 5 }) coroutine.yield() end end)() end""",
 }
+#: A run that goes on for so long after it was asked to stop never stops.
+STUCK_S = 20.0
 EXPECTED_SUM = sum(i * i for i in range(1, 1001))
 
 
@@ -96,6 +99,7 @@ class Requester(threading.Thread):
         self.how = "interrupt"
         self.asked = 0.0
         self.armed = False
+        self.round = ""
 
     def wrote(self, _stream: str, _text: str) -> None:
         """Begin at the first print of a workload: now it runs."""
@@ -115,17 +119,23 @@ class Requester(threading.Thread):
                     signal.pthread_kill(main, signal.SIGINT)
                 else:
                     self.engine.interrupt()
-                self.over.wait(2)
+                if not self.over.wait(2) and time.perf_counter() - self.asked > STUCK_S:
+                    print(f"STUCK: {self.round} was asked {self.how} and runs on", file=sys.stderr)
+                    faulthandler.dump_traceback()
+                    os._exit(1)
             self.over.clear()
             self.idle.release()
 
 
-def one_round(engine: LuaEngine, requester: Requester, source: random.Random, name: str, number: int) -> tuple[str, float]:
+def one_round(
+    engine: LuaEngine, requester: Requester, source: random.Random, name: str, number: int
+) -> tuple[str, float]:
     """Run and stop one workload; return how, and the latency in seconds."""
     how = source.choices(["interrupt", "sigint", "deadline"], [8, 1, 1])[0]
     delay = source.choice([source.uniform(0.0002, 0.002), source.uniform(0.001, 0.012)])
     code = f"mark = {number}\nprint()\n{WORKLOADS[name]}"
     started = time.perf_counter()
+    requester.round = f"workload {name}, round {number}"
     requester.armed = how != "deadline"
     requester.delay, requester.how = delay, how
     try:

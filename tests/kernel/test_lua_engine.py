@@ -86,7 +86,10 @@ def test_cell_shows_its_value(engine, code, text):
 
 
 def test_print_is_stock_lua(engine, written):
-    script(engine, "print(1, 2.0, nil, true, 'x')  print()  print(setmetatable({}, { __tostring = function() return 'T' end }))")
+    script(
+        engine,
+        "print(1, 2.0, nil, true, 'x')  print()  print(setmetatable({}, { __tostring = function() return 'T' end }))",
+    )
 
     assert written.text() == "1\t2.0\tnil\ttrue\tx\n\nT\n"
 

@@ -93,7 +93,9 @@ def test_discover_filters(engine):
 
 
 def test_schema_lists_the_parameters(engine):
-    schema = run(engine, "return Tool.get('calculator').schema, Tool.calculator.getSchema(), Tool.get_schema('calculator')")
+    schema = run(
+        engine, "return Tool.get('calculator').schema, Tool.calculator.getSchema(), Tool.get_schema('calculator')"
+    )
 
     parameter = next(each for each in schema[0]["parameters"] if each["name"] == "input")
     assert parameter["type"] == "string"
@@ -203,7 +205,11 @@ def test_data_is_the_decoded_text_unless_it_is_the_envelope(registry, engine, ro
 def test_output_that_is_no_envelope_is_data_and_text(registry, engine, output, data, text):
     give(registry, output)
 
-    assert run(engine, "local r = Tool.invoke('give-it', {}) return r.data, r.text, type(r.metadata)") == [data, text, "table"]
+    assert run(engine, "local r = Tool.invoke('give-it', {}) return r.data, r.text, type(r.metadata)") == [
+        data,
+        text,
+        "table",
+    ]
 
 
 def test_media_and_failure_envelopes_pass_through(registry, engine):

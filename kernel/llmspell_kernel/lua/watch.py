@@ -56,6 +56,7 @@ class Watch:
         self._thread: Thread | None = None
         self._reader, self._writer = _wakeup_pair()
         self._forward = -1  # the pipe of a door that has taken the signals already
+        self._ended = 0  # runs so far
         self._sent = False  # whether a SIGINT of ours is on its way
         self._on_main = current_thread() is main_thread()
         self._handler = self._on_sigint
@@ -79,6 +80,8 @@ class Watch:
     def end(self) -> None:
         """Forget the run and give SIGINT back; when Lua has been cleaned up, for Python's own handler may raise."""
         self._run = None
+        self._ended += 1
+        self._receive()  # what is in the pipe was meant for this run
         if self._on_main:
             signal.set_wakeup_fd(self._forward)
             self._forward = -1
@@ -173,24 +176,27 @@ class Watch:
             run.stop("output")
 
     def _drain(self) -> None:
+        ended = self._ended
+        interrupted = self._receive()
+        run = self._run
+        if interrupted and run is not None and ended == self._ended:
+            self._interrupt(run)
+
+    def _receive(self) -> bool:
+        """Empty the pipe, hand on what a door wants to know, and tell whether there was a SIGINT not our own."""
         try:
-            received = os.read(self._reader, 4096)
+            signals = os.read(self._reader, 4096).replace(b"\0", b"")
         except (BlockingIOError, OSError):
-            return
-        signals = received.replace(b"\0", b"")
+            return False
         if self._sent and _SIGINT in signals:
             self._sent = False
             signals = signals.replace(bytes([_SIGINT]), b"", 1)
-        if not signals:
-            return
-        if self._forward >= 0:
+        if signals and self._forward >= 0:
             try:
                 os.write(self._forward, signals)
             except OSError:
                 pass  # its owner is gone or its pipe is full: the wake-up it wanted has happened
-        run = self._run
-        if run is not None and _SIGINT in signals:
-            self._interrupt(run)
+        return _SIGINT in signals
 
     def _interrupt(self, run: Run) -> None:
         """Act on Ctrl-C, unless it is ignored, or a door that has taken the signals decides what it means."""
