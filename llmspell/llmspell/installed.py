@@ -7,10 +7,9 @@ installed projects", https://packaging.python.org/en/latest/specifications/recor
 from __future__ import annotations
 
 import os
-import re
 import sys
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -36,13 +35,20 @@ def requirements(project: str) -> Iterator[tuple[str, str, str]]:
                 return  # the description begins
             if line.startswith("Requires-Dist:"):
                 wanted, _, marker = line.partition(":")[2].partition(";")
-                name = re.split(r"[\s\[<>=!~(]", wanted.strip(), maxsplit=1)[0]
+                name = _name_of(wanted.strip())
                 yield wanted.strip(), normalised(name), marker.partition("extra ==")[2].strip().strip("'\"")
 
 
 def normalised(name: str) -> str:
-    """Return a project's name as the index compares it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    """Return a project's name as the index compares it (PEP 503), for names without runs of separators."""
+    return name.replace("_", "-").replace(".", "-").lower()
+
+
+def _name_of(requirement: str) -> str:
+    for position, letter in enumerate(requirement):
+        if not (letter.isalnum() or letter in "-_."):
+            return requirement[:position]
+    return requirement
 
 
 def _distributions() -> Iterator[tuple[str, str, str]]:

@@ -43,6 +43,18 @@ _COMMANDS: dict[tuple[str, ...], tuple[str, str, dict[str, tuple[str, str]]]] = 
     ("tool", "info"): ("catalog", "info", {"--show-schema": (_FLAG, "show_schema"), "--format": (_FORMAT, "format")}),
     ("tool", "search"): ("catalog", "search", {"--category": (_TEXT, "category"), "--format": (_FORMAT, "format")}),
     ("run",): ("script", "run", {"--timeout": (_SECONDS, "timeout_s")}),
+    ("exec",): ("script", "execute", {"--timeout": (_SECONDS, "timeout_s")}),
+    ("version",): (
+        "version",
+        "version",
+        {
+            "-v": (_FLAG, "verbose"),
+            "--verbose": (_FLAG, "verbose"),
+            "--short": (_FLAG, "short"),
+            "--format": (_FORMAT, "format"),
+        },
+    ),
+    ("doctor",): ("doctor", "doctor", {"--format": (_FORMAT, "format")}),
     ("kernel", "start"): ("kernel", "start", {"-f": (_TEXT, "connection_file")}),
 }
 #: How many positional words each function takes: (least, most).
@@ -52,6 +64,9 @@ _WORDS = {
     "info": (1, 1),
     "search": (1, 100),
     "run": (1, 1000),
+    "execute": (1, 1),
+    "version": (0, 0),
+    "doctor": (0, 0),
     "start": (0, 0),
 }
 _FORMATS = ("text", "json", "pretty", "jsonl")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from llmspell_tools.errors import InvalidParameters
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from llmspell_tools.types import JsonValue
 

@@ -7,12 +7,12 @@ The list is `trusted.json` in the home (`places.home`), which no tool and no scr
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from llmspell import places
 from llmspell_tools.errors import ConfigurationError, InvalidParameters
 from llmspell_tools.jsontext import dumps, loads
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from llmspell_tools.types import JsonValue
 

@@ -44,6 +44,15 @@ LEAN = [
     ["tool", "invoke", "calculater", "input=2+2"],
     ["tool", "invoke", "calculator", "--", "input=-2"],
     ["tool", "invoke", "calculator", "input=@missing.txt"],
+    ["exec", "6 * 7"],
+    ["exec", "error('no')", "--output", "json"],
+    ["exec", "--", "-1"],
+    ["version"],
+    ["version", "-v"],
+    ["version", "--verbose", "--output", "json"],
+    ["version", "--short"],
+    ["doctor"],
+    ["doctor", "--format", "jsonl"],
     ["run", "missing.lua"],
     ["run", "script.lua"],
     ["run", "script.lua", "--", "a", "--k", "v", "--flag"],
@@ -71,9 +80,11 @@ CLICK_ONLY = [
     ["tool", "invoke", "calculator", "--trace", "debug"],
     ["run"],
     ["run", "script.lua", "--unknown"],
+    ["exec"],
+    ["exec", "1", "2"],
+    ["version", "--component", "cli"],
     ["kernel", "start"],
     ["kernel", "start", "-f", "x.json", "--daemon"],
-    ["version"],
 ]
 
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from llmspell import assembly, output, places
 from llmspell.installed import requirements, versions
 from llmspell_tools.errors import LlmspellError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Literal
 
     from llmspell.options import Options
     from llmspell_tools.types import JsonValue
@@ -22,18 +23,21 @@ if TYPE_CHECKING:
     Check = Callable[[Options], Iterator["Finding"]]
 
 
-class Finding(NamedTuple):
+class Finding:
     """What one check saw.
 
-    Attributes:
+    Args:
         status: ``warn`` is worth knowing, ``fail`` stops something from working.
         message: What was seen.
         fix: The command or change that mends it.
     """
 
-    status: Literal["ok", "warn", "fail"]
-    message: str
-    fix: str | None = None
+    __slots__ = ("fix", "message", "status")
+
+    def __init__(self, status: Literal["ok", "warn", "fail"], message: str, fix: str | None = None) -> None:
+        self.status = status
+        self.message = message
+        self.fix = fix
 
 
 def doctor(options: Options, *, format: str | None = None) -> int:

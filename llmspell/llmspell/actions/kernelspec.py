@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from llmspell import output
 from llmspell_kernel import kernelspec
 from llmspell_tools.errors import LlmspellError
 from llmspell_tools.jsontext import loads
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -72,15 +72,15 @@ def run(
 
 def execute(
     options: Options,
-    code: str,
+    words: Sequence[str],
     *,
     timeout_s: float | None = None,
     engine: str | None = None,
     connect: str | None = None,
 ) -> int:
-    """Run one piece of Lua given on the command line; the value of a bare expression is printed."""
+    """Run ``words[0]``, a piece of Lua given on the command line; the value of a bare expression is printed."""
     _require_lua(engine, connect)
-    return _run(options, Source(code, "=exec", "cell", None, ()), timeout_s)
+    return _run(options, Source(words[0], "=exec", "cell", None, ()), timeout_s)
 
 
 def _require_lua(engine: str | None, connect: str | None) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING
 
 from llmspell import output
 from llmspell_tools.version import __version__
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from llmspell.options import Options
     from llmspell_tools.types import JsonObject
@@ -46,13 +47,11 @@ def version(
 
 
 def _details(component: str) -> JsonObject:
-    import platform  # only where asked for
-
     from llmspell.installed import versions
 
     facts: JsonObject = {
-        "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
+        "python": ".".join(str(part) for part in sys.version_info[:3]),
+        "platform": _platform(),
         "executable": sys.executable,
     }
     present = versions()
@@ -62,6 +61,14 @@ def _details(component: str) -> JsonObject:
     if component in {"bridge", "all"}:
         facts.update(lua_facts())
     return facts
+
+
+def _platform() -> str:
+    """Return `Linux x86_64`; `platform` says the same and costs two bare interpreters."""
+    if not hasattr(os, "uname"):
+        return sys.platform
+    system = os.uname()
+    return f"{system.sysname} {system.machine}"
 
 
 def lua_facts() -> JsonObject:

@@ -85,4 +85,4 @@ def exec_(
     """  # noqa: D301 - click marks paragraphs with a backspace
     from llmspell.actions import script as actions
 
-    return act(lambda options: actions.execute(options, code, timeout_s=timeout_s, engine=engine, connect=connect))
+    return act(lambda options: actions.execute(options, (code,), timeout_s=timeout_s, engine=engine, connect=connect))
