@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from llmspell_tools.definition import Tool
-    from llmspell_tools.types import JsonValue
+    from llmspell_tools.types import JsonObject, JsonValue
 
 
 def describe(tool: Tool, *, show_schema: bool) -> None:
@@ -27,13 +27,21 @@ def describe(tool: Tool, *, show_schema: bool) -> None:
         output.line(f"\nSettings, in [tools.{tool.name.replace('-', '_')}] of a configuration file:")
         for name, value in tool.settings.items():
             output.line(f"  {name} = {output.compact(value)}")
-    for example in tool.examples[:1]:
-        params = example.get("params")
-        if isinstance(params, dict):
-            output.line(f"\nExample:\n  llmspell tool invoke {tool.name} {_as_words(params)}")
+    if tool.examples:
+        _print_example(tool, tool.examples[0])
     if show_schema:
         output.line("\nSchema:")
         output.json(tool.parameters, "pretty")
+
+
+def _print_example(tool: Tool, example: JsonObject) -> None:
+    if "{folder}" in output.compact(example):
+        from llmspell_tools.examples import shown  # few examples name a file
+
+        example = shown(example)
+    params = example.get("params")
+    if isinstance(params, dict):
+        output.line(f"\nExample:\n  llmspell tool invoke {tool.name} {_as_words(params)}")
 
 
 def _other_levels(tool: Tool) -> str:

@@ -129,4 +129,4 @@ def test(name: str, verbose: bool, format: str | None) -> int:
     """Run a tool's own examples and compare their results."""
     from llmspell.actions import examples
 
-    return act(lambda options: examples.run_examples(options, name, verbose=verbose, format=format))
+    return act(lambda options: examples.check_examples(options, name, verbose=verbose, format=format))
