@@ -173,6 +173,15 @@ def test_a_median_beyond_the_bound_is_close_and_marked():
     assert sketch.value() == pytest.approx(exact, rel=0.02)
 
 
+@pytest.mark.parametrize("char", ["\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
+def test_only_line_ends_end_lines(char):
+    """Python's `splitlines` splits at more characters than CSV does."""
+    got = analyzed(f"name,note\nx,one{char}two\ny,three\n")
+
+    assert got["row_count"] == 2
+    assert got["columns"][1]["sample_values"] == [f"one{char}two", "three"]
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_the_delimiter_is_guessed(delimiter):
     text = f"a{delimiter}b{delimiter}c\n1{delimiter}2{delimiter}3\n4{delimiter}5{delimiter}6\n"

@@ -7,15 +7,19 @@ input gives the same answer.
 from __future__ import annotations
 
 from array import array
+from itertools import compress
+from operator import not_
 from zlib import crc32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 
 #: The lowest bits of a CRC are the most regular ones for numbered names.
 _HASH_SHIFT = 8
+#: Up to so many numbers are sorted to find their median; of more, a sample of so many says where to look.
+_SORTED_WHOLE, _SAMPLE = 10_000, 2_000
 
 
 class Distinct:
@@ -34,29 +38,27 @@ class Distinct:
         self._chars = 0
         self._level = 0
 
-    def add(self, batch: set[str]) -> set[str]:
-        """Take the different texts of a batch; return those that were never seen before, as far as that is known."""
-        if self._level == 0:
-            fresh = batch - self._seen
-            self._seen |= fresh
-        else:
-            fresh = batch
-            self._seen.update(self._sampled(batch))
+    def add(self, batch: Sequence[str]) -> Collection[str]:
+        """Take a batch of texts; return those that were never seen before, as far as that is known."""
+        kept = set(batch) if self._level == 0 else self._sampled(batch)
+        fresh = kept - self._seen  # not `-=`, which would walk over all that was seen
+        self._seen |= fresh
         self._chars += sum(map(len, fresh))
+        exact = self._level == 0
         while len(self._seen) > self._limit or (self._chars > self._max_chars and self._seen):
             self._level += 1
-            self._seen = self._sampled(self._seen)
+            self._seen = self._sampled(list(self._seen))
             self._chars = sum(map(len, self._seen))
-        return fresh
+        return fresh if exact else batch
 
-    def _sampled(self, values: set[str]) -> set[str]:
+    def _sampled(self, texts: Sequence[str]) -> set[str]:
+        """Return the texts that this level keeps; a few C calls for all of them."""
         mask = ((1 << self._level) - 1) << _HASH_SHIFT
-        texts = list(values)
         try:
             hashes = map(crc32, list(map(str.encode, texts)))
         except UnicodeEncodeError:
             hashes = map(crc32, [text.encode("utf-8", "surrogatepass") for text in texts])
-        return {text for text, number in zip(texts, hashes, strict=True) if not number & mask}
+        return set(compress(texts, map(not_, map(mask.__and__, hashes))))
 
     @property
     def count(self) -> int:
@@ -109,11 +111,7 @@ class Median:
     def value(self) -> float | None:
         """Return the median, the mean of the two middle numbers of an even count; None of no numbers."""
         if self.is_exact:
-            ordered = sorted(self._buffers[0])
-            if not ordered:
-                return None
-            middle = len(ordered) // 2
-            return ordered[middle] if len(ordered) % 2 else ordered[middle - 1] / 2 + ordered[middle] / 2
+            return _median(self._buffers[0])
         weighted = sorted((number, 1 << level) for level, buffer in enumerate(self._buffers) for number in buffer)
         half = sum(weight for _, weight in weighted) / 2
         passed = 0
@@ -122,3 +120,27 @@ class Median:
             if passed >= half:
                 return number
         return None
+
+
+def _median(numbers: array[float]) -> float | None:
+    """Return the exact median, without sorting all of many numbers: it lies between two quantiles of a sample.
+
+    Where it does not (the numbers are in an order that makes the sample a bad one), everything is sorted.
+    """
+    count = len(numbers)
+    if not count:
+        return None
+    upper = count // 2
+    lower = upper - 1 + count % 2
+    near: Sequence[float] = numbers
+    below = 0
+    if count > _SORTED_WHOLE:
+        sample = sorted(numbers[:: count // _SAMPLE])
+        low, high = sample[len(sample) * 9 // 20], sample[len(sample) * 11 // 20]
+        below = sum(map(low.__gt__, numbers))
+        near = [number for number in numbers if low <= number <= high]
+        if not below <= lower <= upper < below + len(near):
+            near, below = numbers, 0
+    ordered = sorted(near)
+    first, second = ordered[lower - below], ordered[upper - below]
+    return first if lower == upper else first / 2 + second / 2

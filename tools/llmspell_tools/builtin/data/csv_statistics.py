@@ -12,15 +12,14 @@ max_value are the first and last text in code point order. Both stand there as t
 
 from __future__ import annotations
 
-from math import fsum, inf, isfinite, sqrt
-from operator import mul
+from math import dist, fsum, inf, isfinite, sqrt
 
 from llmspell_tools.builtin.data.csv_sketches import Distinct, Median
 from llmspell_tools.builtin.data.csv_values import kind_of, number_of, numbers_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from llmspell_tools.builtin.data.csv_reading import CsvSource
     from llmspell_tools.types import JsonObject, JsonValue
@@ -106,28 +105,24 @@ class Column:
 
     def add(self, values: Sequence[str]) -> None:
         """Take a batch of fields."""
-        different = set(values)
         found = numbers_in(values)
-        if found is None:
-            blank = {text for text in different if not text or text.isspace()}
-            if blank:
-                present = [text for text in values if text not in blank]
-                self.nulls += len(values) - len(present)
-                if not present:
-                    return
-                different -= blank
-                values = present
-                found = numbers_in(values)
+        if found is None and ("" in values or any(map(str.isspace, values))):
+            present = [text for text in values if text and not text.isspace()]
+            self.nulls += len(values) - len(present)
+            if not present:
+                return
+            values = present
+            found = numbers_in(values)
         if len(self._samples) < _SAMPLES:
             self._samples.extend(map(_shown, values[: _SAMPLES - len(self._samples)]))
-        fresh = self._distinct.add(different)
+        fresh = self._distinct.add(values)
         if found is None:
             self._add_mixed(values, fresh)
         else:
             self._kinds.add("integer" if found.are_whole else "float")
             self._add_numbers(found.values, values, found.low, found.high)
 
-    def _add_mixed(self, values: Sequence[str], fresh: set[str]) -> None:
+    def _add_mixed(self, values: Sequence[str], fresh: Collection[str]) -> None:
         if fresh:
             self._kinds.update(map(kind_of, fresh))
             first, last = min(fresh), max(fresh)
@@ -151,12 +146,11 @@ class Column:
         except OverflowError:  # numbers near 1e308: there is no mean to tell
             total = inf
         mean = total / count
-        distances = [number - mean for number in numbers]
-        squares = sum(map(mul, distances, distances))
+        distance = dist(numbers, (mean,) * count)
         # Chan, Golub and LeVeque 1979: joins two groups without the cancellation of "squares minus squared mean".
         both = self._numbers + count
         away = mean - self._mean
-        self._squares += squares + away * away * self._numbers * count / both
+        self._squares += distance * distance + away * away * self._numbers * count / both
         self._total += total
         self._mean = self._total / both
         self._numbers = both

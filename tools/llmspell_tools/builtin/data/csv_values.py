@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from llmspell_tools.types import JsonScalar
 
 _NUMBER_CHARS = "0123456789.+-eE"
+#: What `float` takes and this module does not: `1_000`, `nan`, `inf` and `infinity` in any case.
+_NO_NUMBER_CHARS = ("_", "n", "N")
 _MAX_WHOLE_DIGITS = 18
 _TOO_LARGE = 10.0**_MAX_WHOLE_DIGITS
 _INFINITY = float("inf")
 _BOOLEANS = frozenset(("true", "false", "yes", "no", "y", "n"))
-_SIGNED_LEADING_ZEROS = tuple(f",{sign}0{digit}" for sign in "+-" for digit in "0123456789")
 
 
 class Numbers:
@@ -60,14 +61,12 @@ class Numbers:
 
 def numbers_in(values: Sequence[str]) -> Numbers | None:
     """Return a batch's numbers, or None if one of the texts is no plain number."""
-    joined = f",{',,'.join(values)},"
-    if not values or joined.strip(_NUMBER_CHARS + ","):
-        return None
     try:
         numbers = list(map(float, values))
     except ValueError:
         return None
-    if _has_leading_zero(joined):
+    joined = f",{',,'.join(values)},"
+    if not numbers or not _is_plain(joined):
         return None
     found = Numbers(numbers, min(numbers), max(numbers), joined)
     if found.low > -_TOO_LARGE and found.high < _TOO_LARGE:
@@ -76,14 +75,16 @@ def numbers_in(values: Sequence[str]) -> Numbers | None:
     return None
 
 
-def _has_leading_zero(joined: str) -> bool:
-    """Tell whether one of ``,value,,value,`` starts with a zero that other digits follow."""
-    zeros = joined.count(",0")
-    if zeros and zeros != joined.count(",0.") + joined.count(",0,") + joined.count(",0e") + joined.count(",0E"):
-        return True
-    if "-0" not in joined and "+0" not in joined:
+def _is_plain(joined: str) -> bool:
+    """Tell whether each of ``,value,,value,``, which `float` takes, is a number here: no spaces, no ``007``."""
+    if not joined.isascii() or any(char in joined for char in _NO_NUMBER_CHARS) or len(joined.split(None, 1)) > 1:
         return False
-    return any(zeros in joined for zeros in _SIGNED_LEADING_ZEROS)
+    return all(_has_no_leading_zero(joined, start) for start in (",0", ",-0", ",+0"))
+
+
+def _has_no_leading_zero(joined: str, start: str) -> bool:
+    zeros = joined.count(start)
+    return not zeros or zeros == sum(joined.count(start + after) for after in ".,eE")
 
 
 def number_of(text: str) -> int | float | None:
