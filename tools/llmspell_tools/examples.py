@@ -7,11 +7,9 @@ that an example may write and nothing of the person's is touched.
 
 from __future__ import annotations
 
-import tempfile
-from typing import TYPE_CHECKING
-
 from llmspell_tools.errors import LlmspellError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from llmspell_tools.definition import Tool
     from llmspell_tools.registry import ToolRegistry
@@ -27,6 +25,8 @@ def run_examples(registry: ToolRegistry, tool: Tool) -> list[JsonObject]:
     Returns:
         For each ``{description, passed, output}``, or ``{description, passed: false, error}``.
     """
+    import tempfile  # `tool info` shows examples on the lean path and runs none
+
     with tempfile.TemporaryDirectory(prefix="llmspell-examples-") as folder:
         return [_run(registry, tool, _placed(example, folder)) for example in tool.examples]
 
