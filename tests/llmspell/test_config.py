@@ -255,6 +255,28 @@ def test_config_validate_reports_as_json(project, capsys):
     assert json.loads(capsys.readouterr().out) == {"valid": True, "path": path, "warnings": [], "errors": []}
 
 
+def test_config_validate_reports_as_text(project, capsys):
+    assert main(["config", "validate"]) == 1
+    assert "no configuration file found" in capsys.readouterr().out
+    path = write(project / "llmspell.toml", "[rag]\nz = 1\n[policy]\nallow_read = ['/etc']\n")
+    assert main(["config", "validate"]) == 0
+    out = capsys.readouterr().out
+    assert f"warning: {path}:2: 'rag.z' is a key of the original" in out
+    assert f"warning: {path}:4: 'policy.allow_read' gives more rights" in out
+    assert f"{path}: valid" in out
+    assert main(["config", "validate", "missing.toml"]) == 1
+    assert "error: cannot read" in capsys.readouterr().out
+
+
+def test_a_warning_is_printed_and_the_command_runs(project, capsys):
+    write(project / "llmspell.toml", "[rag]\nz = 1\n")
+
+    assert main(["tool", "list"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.startswith("Warning: ")
+    assert "calculator" in printed.out
+
+
 def test_a_wrong_file_stops_every_command(project, capsys):
     write(project / "llmspell.toml", "[lua]\nx = 1\ny = 2\n")
 

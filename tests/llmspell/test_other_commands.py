@@ -133,6 +133,30 @@ def test_doctor_names_a_kernelspec_whose_interpreter_is_gone(tmp_path, capsys, m
     assert "its interpreter /gone/python is gone" in answer(["doctor"], capsys)[1]
 
 
+@pytest.mark.parametrize(("content", "says"), [("{", "kernel.json cannot be read"), ('{"argv": []}', "cannot be read")])
+def test_doctor_names_a_kernelspec_that_cannot_be_read(content, says, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "j"))
+    folder = tmp_path / "j/kernels/llmspell"
+    folder.mkdir(parents=True)
+    (folder / "kernel.json").write_text(content)
+
+    assert says in answer(["doctor"], capsys)[1]
+
+
+def test_doctor_sees_own_tools_and_those_that_do_not_load(project, capsys):
+    (project / "own").mkdir()
+    (project / "own" / "bad.py").write_text("raise RuntimeError('no')\n")
+    status, out, _ = answer(["doctor", "--tools-dir", "own"], capsys)
+
+    assert (status, "bad.py" in out) == (1, True)
+
+
+def test_doctor_without_a_home_says_what_to_set(capsys, monkeypatch):
+    monkeypatch.setattr("llmspell.places.home", lambda: None)
+
+    assert "export LLMSPELL_HOME=" in answer(["doctor"], capsys)[1]
+
+
 def test_kernel_install_and_uninstall(tmp_path, capsys):
     status, out, _ = answer(["kernel", "install", "--prefix", str(tmp_path / "p"), "--output", "json"], capsys)
     folder = json.loads(out)["installed"]

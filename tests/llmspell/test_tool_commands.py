@@ -52,6 +52,21 @@ def test_list_detailed_and_pretty(capsys):
     assert out.rstrip().endswith("tools")
 
 
+def test_parts_of_lists_can_be_selected(capsys):
+    _, out, _ = answer(["tool", "list", "--select", "[?category=='data'].name"], capsys)
+    assert "csv-analyzer" in json.loads(out)
+    assert answer(["tool", "list", "--select", "[0].name"], capsys)[1] == "calculator\n"
+    assert answer(["tool", "info", "calculator", "--select", "security_level"], capsys)[1] == "safe\n"
+    _, out, _ = answer(["tool", "search", "hash", "--detailed"], capsys)
+    assert out.split()[:3] == ["hash-calculator", "utility", "restricted"]
+
+
+def test_a_category_that_does_not_exist_names_those_that_do(capsys):
+    status, _, err = answer(["tool", "list", "--category", "nothing"], capsys)
+    assert (status, "data, filesystem" in err) == (2, True)
+    assert answer(["tool", "list", "--category", "UTILITY"], capsys)[0] == 0
+
+
 def test_a_command_s_own_format_wins(capsys):
     _, out, _ = answer(["--output", "json", "tool", "list", "--format", "text"], capsys)
 
@@ -196,6 +211,13 @@ def test_stream_and_source_of_the_original_are_accepted(capsys):
     assert answer(["tool", "--source", "local", "list"], capsys)[0] == 0
 
 
+def test_examples_as_json(capsys):
+    status, out, _ = answer(["tool", "test", "calculator", "--format", "json"], capsys)
+    report = json.loads(out)
+
+    assert (status, report["passed"], report["examples"][0]["passed"]) == (0, True, True)
+
+
 def test_examples_of_every_tool_hold(capsys):
     """`tool test NAME`: the examples in `tool info` are true."""
     for name in answer(["tool", "list"], capsys)[1].split():
@@ -245,6 +267,13 @@ def test_policy_files_and_strict(project, capsys):
     assert answer([*read, "--policy", "strict", "--allow-read", "."], capsys)[:2] == (0, "hi\n")
     (project / "p.toml").write_text("allow_read = ['note.txt']\n")
     assert answer([*read, "--policy", "p.toml"], capsys)[0] == 0
+    (project / "p.toml").write_text("allow_raed = ['note.txt']\n")
+    assert answer([*read, "--policy", "p.toml"], capsys)[0] == 1
+    (project / "p.json").write_text('{"ceiling": "privileged", "allow": {"read": ["/"]}}')
+    assert answer([*read, "--policy", "p.json"], capsys)[0] == 0
+    (project / "p.json").write_text("{")
+    assert answer([*read, "--policy", "p.json"], capsys)[0] == 1
+    assert answer([*read, "--policy", "missing.json"], capsys)[0] == 1
     (project / "p.toml").write_text("allow_raed = ['note.txt']\n")
     status, _, err = answer([*read, "--policy", "p.toml"], capsys)
     assert (status, "p.toml:1: unknown key 'allow_raed'; did you mean 'allow_read'?" in err) == (1, True)
