@@ -59,6 +59,7 @@ def test_click_s_own_runner_sees_the_same_help(capsys):
         (["tool", "list", "--formt", "json"], "--format"),
         (["tool", "list", "--output", "xml"], "'xml' is not one of"),
         (["tool", "invoke"], "Missing argument"),
+        (["tool", "invoke", "calculator", "--input", "2+2"], "written without dashes: input=VALUE"),
         (["run"], "Missing argument 'SCRIPT'"),
         (["tool", "invoke", "calculator", "--timeout", "soon"], "'soon' is no time in seconds"),
         (["kernel", "install", "--user", "--prefix", "x"], "exclude each other"),

@@ -104,6 +104,9 @@ def _usage(error: click.ClickException) -> int:
         note(error.format_message())
     else:
         note(f"Error: {error.format_message()}")
+    if isinstance(error, click.NoSuchOption) and context is not None and context.command.name == "invoke":
+        name = error.option_name.lstrip("-")
+        note(f"A tool's parameters are written without dashes: {name}=VALUE, or --params JSON.")
     return error.exit_code
 
 
