@@ -84,6 +84,14 @@ def test_a_script_that_cannot_be_read_exits_2(words, capfd):
 
     assert (status, out) == (2, "")
     assert words[1] in err
+    status, out, _ = answer([*words, "--output", "json"], capfd)
+    assert (status, json.loads(out)["error_type"]) == (2, "file_not_found")
+
+
+def test_an_option_for_the_script_stands_after_two_dashes(script, capfd):
+    status, _, err = answer(["run", script("print(1)"), "--name", "x"], capfd)
+
+    assert (status, "llmspell run SCRIPT -- --name" in err) == (2, True)
 
 
 def test_the_exit_code_is_the_script_s(script, capfd):

@@ -66,8 +66,13 @@ def run(
     if script == "-":
         code = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
         return _run(options, Source(code, "=stdin", "script", None, args), timeout_s)
-    folder = os.path.dirname(os.path.abspath(script))
-    return _run(options, Source(_read(script), "@" + script, "script", folder, args), timeout_s)
+    source = Source("", "@" + script, "script", os.path.dirname(os.path.abspath(script)), args)
+    try:
+        source.code = _read(script)
+    except ScriptFileNotFound as error:
+        _show_failure(source, "", error, options.format())
+        raise
+    return _run(options, source, timeout_s)
 
 
 def execute(
@@ -151,9 +156,8 @@ def _execute(engine: LuaEngine, source: Source, console: Console, style: str, ti
             source.code, name=source.name, mode=source.mode, args=source.args, timeout_s=timeout_s
         )
     except LlmspellError as error:
-        if style != "text" and console.failure is None:
-            failed = {"error": error.message, "error_type": error.code, "details": error.details}
-            output.json({**_facts(source, "error"), "result": console.text(), **failed}, style)
+        if console.failure is None:
+            _show_failure(source, console.text(), error, style)
         raise
     value, text = _returned(execution)
     if style != "text":
@@ -174,6 +178,12 @@ def _returned(execution: Execution) -> tuple[JsonValue, str | None]:
         return execution.text, execution.text
     value: JsonValue = values[0] if len(values) == 1 else values
     return value, value if isinstance(value, str) else output.indented(value)
+
+
+def _show_failure(source: Source, printed: str, error: LlmspellError, style: str) -> None:
+    if style != "text":
+        failed = {"error": error.message, "error_type": error.code, "details": error.details}
+        output.json({**_facts(source, "error"), "result": printed, **failed}, style)
 
 
 def _facts(source: Source, status: str) -> JsonObject:

@@ -104,9 +104,12 @@ def _usage(error: click.ClickException) -> int:
         note(error.format_message())
     else:
         note(f"Error: {error.format_message()}")
-    if isinstance(error, click.NoSuchOption) and context is not None and context.command.name == "invoke":
+    if isinstance(error, click.NoSuchOption) and context is not None:
         name = error.option_name.lstrip("-")
-        note(f"A tool's parameters are written without dashes: {name}=VALUE, or --params JSON.")
+        if context.command.name == "invoke":
+            note(f"A tool's parameters are written without dashes: {name}=VALUE, or --params JSON.")
+        elif context.command.name == "run":
+            note(f"What is meant for the script stands after --: llmspell run SCRIPT -- --{name}")
     return error.exit_code
 
 
