@@ -54,7 +54,7 @@ def test_functions_in_results_are_named_not_refused(engine):
 
 
 def test_result_without_json_form_is_a_script_error(engine):
-    with pytest.raises(ScriptError, match="0/0|nan"):
+    with pytest.raises(ScriptError, match=r"0/0|nan"):
         script(engine, "return { deep = { 0/0 } }")
 
 

@@ -3,6 +3,8 @@
 Each workload never ends by itself; `timeout_s` bounds the wait where it is not what is tested.
 """
 
+# ruff: noqa: E501 - a line of Lua stays a line, however long
+
 from __future__ import annotations
 
 import os
@@ -66,6 +68,14 @@ FOREVER = {
     "compiling": "while true do load('return 1') end",
     "collecting": "while true do local t = { {}, {} } end",
 }
+
+
+@pytest.fixture(autouse=True)
+def sigint():
+    """A shell's background job begins with SIGINT ignored, and an engine respects that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module")
@@ -296,6 +306,8 @@ def test_sigint_is_left_to_a_door_that_has_a_pipe_of_its_own():
 @pytest.mark.subprocess
 def test_ctrl_c_in_a_real_process_stops_a_script():
     code = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from llmspell_kernel.lua import LuaEngine
 from llmspell_tools.errors import Cancelled
 from llmspell_tools.registry import ToolRegistry

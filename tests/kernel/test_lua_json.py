@@ -1,5 +1,7 @@
 """The global JSON: parse, stringify, pretty, null, array. Source: the original's Lua API."""
 
+# ruff: noqa: E501 - a line of Lua stays a line, however long
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """The global Tool: every form, result tables, error texts, tools written in Lua. Source: the original's Lua API."""
 
+# ruff: noqa: E501 - a line of Lua stays a line, however long
+
 from __future__ import annotations
 
 import threading
@@ -149,7 +151,7 @@ def test_failing_tool_raises_with_its_own_text(registry, engine):
 def test_bug_of_a_tool_is_the_tools_failure(registry, engine):
     registry.register(made("bug-inside", lambda **_: 1 // 0))
 
-    with pytest.raises(ScriptError, match="Tool execution error: .*ZeroDivisionError"):
+    with pytest.raises(ScriptError, match=r"Tool execution error: .*ZeroDivisionError"):
         run(engine, "Tool.invoke('bug-inside', {})")
 
 
@@ -272,7 +274,7 @@ def test_registered_tool_fails_as_lua_does(engine):
     run(engine, "Tool.register{ name = 'bad-one', execute = function() error('boom') end }"
                 "Tool.register{ name = 'soft-one', execute = function() return nil, 'no luck' end }")  # fmt: skip
 
-    with pytest.raises(ScriptError, match="Tool execution error: t.lua:1: boom"):
+    with pytest.raises(ScriptError, match=r"Tool execution error: t\.lua:1: boom"):
         run(engine, "Tool.invoke('bad-one', {})")
     with pytest.raises(ScriptError, match="Tool execution error: no luck"):
         run(engine, "Tool.invoke('soft-one', {})")

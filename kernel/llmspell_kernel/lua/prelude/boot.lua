@@ -47,18 +47,21 @@ local function compile(text, chunk_name, prefix, env)
   return load(text, chunk_name, "t", env)
 end
 
+-- `getinfo(level)` walks the stack from the top, and message handlers run with hooks off: only the first levels count.
+local MAX_LEVELS = 100
+
 -- The position of the first frame that is neither C nor ours, of this or another coroutine: `script.lua:12: `, or "".
 local function where(co)
-  local level = co and 0 or 2
-  while true do
+  local first = co and 0 or 2
+  for level = first, first + MAX_LEVELS do
     local frame
     if co then frame = getinfo(co, level, "Sl") else frame = getinfo(level, "Sl") end
     if not frame then return "" end
     if frame.currentline > 0 and frame.source ~= "=[llmspell]" then
       return frame.short_src .. ":" .. frame.currentline .. ": "
     end
-    level = level + 1
   end
+  return ""
 end
 
 -- Raises a string with the position of the script's line, whatever frames of ours are between.

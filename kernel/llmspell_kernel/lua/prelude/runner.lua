@@ -9,7 +9,7 @@ local getmetatable, format, select = getmetatable, string.format, select
 local settle, encode = native.settle, native.encode
 local pack, concat = table.pack, table.concat
 
-local MAX_FRAMES = 50
+local MAX_FRAMES, MAX_LEVELS = 50, 300
 local trace
 
 local function describe(frame)
@@ -24,8 +24,8 @@ end
 
 -- Appends lines such as "weather.lua:12: in function 'total'", innermost first, of a coroutine or of what runs now.
 local function append_frames(found, level, co)
-  local lines = found.lines
-  while #lines < MAX_FRAMES do
+  local lines, last = found.lines, level + MAX_LEVELS
+  while #lines < MAX_FRAMES and level < last do
     local frame
     if co then frame = getinfo(co, level, "Sln") else frame = getinfo(level, "Sln") end
     if not frame then return end
