@@ -206,6 +206,7 @@ def test_closed_streams_never_give_a_traceback(closed):
 
 
 def test_an_import_that_fails_is_a_bug_and_no_traceback(capsys, monkeypatch):
+    monkeypatch.delattr("llmspell.actions.config", raising=False)
     monkeypatch.setitem(sys.modules, "llmspell.actions.config", None)
 
     assert main(["config", "show"]) == 1
