@@ -6,8 +6,6 @@ string (`native.check`). So no Python exception object ever reaches Lua, and int
 
 from __future__ import annotations
 
-import logging
-
 from llmspell_kernel.lua.convert import to_lua_text
 from llmspell_kernel.lua.memory import LARGE
 from llmspell_tools.errors import Cancelled, LlmspellError, ToolTimeout
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
     from llmspell_tools.definition import ToolContext
     from llmspell_tools.policy import Policy
     from llmspell_tools.registry import ToolRegistry
-
-logger = logging.getLogger(__name__)
 
 
 class Bridge:
@@ -112,7 +108,9 @@ class Bridge:
             return "stack overflow (tools and Lua call each other too deeply)"
         if isinstance(error, MemoryError):
             return "not enough memory"
-        logger.error("a Lua callback failed", exc_info=error)
+        import logging  # costs as much as the rest of an engine's start
+
+        logging.getLogger(__name__).error("a Lua callback failed", exc_info=error)
         return to_lua_text(f"internal error: {type(error).__name__}: {error}")
 
     def _stop_for(self, error: BaseException) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from _thread import get_ident
 from time import monotonic
 
-from llmspell_kernel.lua import cells
 from llmspell_kernel.lua.bridge import Bridge
 from llmspell_kernel.lua.convert import ARRAY, MAX_DEPTH, OBJECT, Decoder, Encoder, human_text, to_lua_text
 from llmspell_kernel.lua.globals import install_globals
@@ -134,6 +133,8 @@ class LuaEngine:
             LimitExceeded: It used too much memory, or is too long.
         """
         self._check_owner()
+        if self._closed:
+            raise InternalError("this engine is closed")
         if self._bridge.run is not None:
             raise InternalError("this engine runs a script already; it takes one at a time")
         outcome: Any = None
@@ -221,11 +222,7 @@ class LuaEngine:
     def _end(self, run: Run) -> None:
         """Make sure that nothing of the run can happen any more."""
         self._bridge.run = None
-        run.in_tool = run.blocking = False
-        armed = self._states[:]
-        self._states.clear()
-        if run.reason is not None or len(armed) > 1:
-            self._hook.disarm(armed)
+        if run.end():
             self._abandon()
         self._watch.end()
         self._forget_template()
@@ -262,6 +259,8 @@ class LuaEngine:
 
     def _hint_about(self, name: str) -> None:
         """Say on standard error why a cell that is a name alone is nil, if an earlier cell had a local of that name."""
+        from llmspell_kernel.lua import cells  # imports `re`; only errors need it
+
         word = self._loader.sources.get(name, "").strip()
         advice = cells.hint_for(word, self._loader.sources, name) if word.isidentifier() else None
         if advice:
@@ -284,7 +283,11 @@ class LuaEngine:
 
     def _script_error(self, message: str, name: str, trace: Any) -> ScriptError:
         details = self._details(name, trace)
-        advice = cells.hint(message, self._loader.sources, name) if name.startswith("=") else None
+        advice = None
+        if name.startswith("=") and "(global '" in message:
+            from llmspell_kernel.lua import cells  # imports `re`
+
+            advice = cells.hint(message, self._loader.sources, name)
         error = ScriptError(f"{message}\n{advice}" if advice else message, details=details)
         if advice:
             error.details["hint"] = advice

@@ -8,6 +8,7 @@ unwound; the watch thread repeats it. Whether an error is an interrupt is decide
 
 from __future__ import annotations
 
+from threading import RLock
 from time import monotonic
 
 from llmspell_tools.errors import Cancelled, LimitExceeded, ToolTimeout
@@ -61,7 +62,9 @@ class Run:
 
     __slots__ = (
         "_break_main",
+        "_ended",
         "_hook",
+        "_lock",
         "_states",
         "blocking",
         "context",
@@ -83,6 +86,10 @@ class Run:
         self._hook = hook
         self._states = states
         self._break_main = break_main
+        # Whoever stops a run may be late, when the next one has begun with the same Lua states: under this lock a run
+        # is either not over, or left alone. Reentrant, because SIGINT's handler comes on top of the owner's own code.
+        self._lock = RLock()
+        self._ended = False
         self.context = context
         self.memory_limit_bytes = memory_limit_bytes
         #: None, "interrupt", "timeout", "memory", "exit" or "output".
@@ -103,22 +110,36 @@ class Run:
 
     def stop(self, reason: str) -> None:
         """Stop the run; any thread, any number of times, the first reason stays."""
-        if self.reason is None:
-            self.stopped_at = monotonic()
-            self.reason = reason
-        self._hook.arm(self._states)
-        if reason != "exit":
-            signal = self.context.signal
-            if not signal.cancelled:
-                signal.set()
-            if self.blocking:
-                self.press()
+        with self._lock:
+            if self._ended:
+                return
+            if self.reason is None:
+                self.stopped_at = monotonic()
+                self.reason = reason
+        self.press()
+        if reason != "exit" and not self.context.signal.cancelled:
+            self.context.signal.set()
 
     def press(self) -> None:
-        """Repeat what `stop` did, and break a tool that has not noticed; the watch thread calls it."""
-        self._hook.arm(self._states)
-        if self._break_main is not None and self.may_raise:
-            self._break_main()
+        """Make the states raise, and break a tool that cannot notice; the watch thread repeats it."""
+        with self._lock:
+            if self._ended:
+                return
+            self._hook.arm(self._states)
+            if self._break_main is not None and self.may_raise:
+                self._break_main()
+
+    def end(self) -> bool:
+        """Leave nothing of the run armed, on the owner thread, after Lua has returned; tell if it was stopped."""
+        with self._lock:
+            self._ended = True
+            self.in_tool = self.blocking = False
+            states = self._states[:]
+            self._states.clear()
+        if self.reason is None and len(states) == 1:
+            return False
+        self._hook.disarm(states)
+        return True
 
     def error(self, memory_limit: int | None) -> LlmspellError:
         """Return the error that the stopped run ends with."""

@@ -12,7 +12,6 @@ called; it is a daemon thread, so a forgotten engine does not keep the process.
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 from threading import Thread, current_thread, main_thread
@@ -31,8 +30,8 @@ if TYPE_CHECKING:
 _set_handler: Callable[[int, Any], Any] = __import__("_signal").signal
 _SIGINT = int(signal.SIGINT)
 
-logger = logging.getLogger(__name__)
-
+#: On Windows a pipe can neither be waited for nor read without blocking, and signals go to sockets only.
+_HAS_PIPES = os.name == "posix"
 _TICK_S = 0.005
 _PRESS_S = 0.02
 _FLUSH_S = 0.015
@@ -74,7 +73,8 @@ class Watch:
         elif self._parked:
             self.wake()
         if self._on_main:
-            self._forward = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+            if _HAS_PIPES:
+                self._forward = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
             self._previous = _set_handler(_SIGINT, self._handler)
 
     def end(self) -> None:
@@ -83,8 +83,9 @@ class Watch:
         self._ended += 1
         self._receive()  # what is in the pipe was meant for this run
         if self._on_main:
-            signal.set_wakeup_fd(self._forward)
-            self._forward = -1
+            if _HAS_PIPES:
+                signal.set_wakeup_fd(self._forward)
+                self._forward = -1
             if self._previous is not None:
                 _set_handler(_SIGINT, self._previous)
 
@@ -161,7 +162,9 @@ class Watch:
                     flushed = now
                     self._flush(run)
             except Exception:
-                logger.exception("the watch thread failed; it goes on")
+                import logging  # costs as much as the rest of an engine's start
+
+                logging.getLogger(__name__).exception("the watch thread failed; it goes on")
 
     def _look(self, run: Run, now: float) -> None:
         deadline = run.context.deadline
@@ -184,6 +187,8 @@ class Watch:
 
     def _receive(self) -> bool:
         """Empty the pipe, hand on what a door wants to know, and tell whether there was a SIGINT not our own."""
+        if not _HAS_PIPES:
+            return False
         try:
             signals = os.read(self._reader, 4096).replace(b"\0", b"")
         except (BlockingIOError, OSError):
@@ -206,21 +211,22 @@ class Watch:
 
 def _wakeup_pair() -> tuple[int, int]:
     reader, writer = os.pipe()
-    os.set_blocking(reader, False)
-    os.set_blocking(writer, False)
+    if _HAS_PIPES:
+        os.set_blocking(reader, False)
+        os.set_blocking(writer, False)
     return reader, writer
 
 
 def _make_wait(reader: int) -> Callable[[float | None], None]:
     import select
 
-    if hasattr(select, "poll"):
+    if _HAS_PIPES:
         poll = select.poll()
         poll.register(reader, select.POLLIN)
 
         def wait(timeout_s: float | None) -> None:
             poll.poll(None if timeout_s is None else timeout_s * 1000)
-    else:  # Windows: a pipe cannot be waited for; a short sleep stands for it
+    else:  # a short sleep stands for the wait
         from time import sleep
 
         def wait(timeout_s: float | None) -> None:
