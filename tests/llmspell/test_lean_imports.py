@@ -22,7 +22,7 @@ print("|", status, *sorted(set(sys.modules) - before), file=sys.stderr)
 
 OURS = ("llmspell", "llmspell_tools")
 #: Built-in or next to nothing; `math` and `_operator` serve the calculator's arithmetic.
-STANDARD = {"__future__", "_json", "_operator", "math", "_thread", "time", "errno", "atexit", "_stat", "_locale"}
+STANDARD = {"__future__", "gc", "_json", "_operator", "math", "_thread", "time", "errno", "atexit", "_stat", "_locale"}
 FORBIDDEN = {"re", "json", "typing", "dataclasses", "enum", "inspect", "logging", "functools", "collections", "click",
              "zmq", "lupa", "threading", "pathlib", "tomllib", "importlib.metadata"}  # fmt: skip
 
