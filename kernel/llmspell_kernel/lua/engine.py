@@ -80,6 +80,7 @@ class LuaEngine:
         self._states: list[int] = []
         self._values: list[JsonValue] = []
         self._closed = False
+        self._forget_template: Callable[[], None] = _nothing
         self._prelude = Prelude(self._settings, MAX_DEPTH)
         self._memory = Memory(self._prelude.runtime, self._settings.max_memory_bytes)
         self._decoder = Decoder()
@@ -139,8 +140,9 @@ class LuaEngine:
             raise InternalError("this engine runs a script already; it takes one at a time")
         outcome: Any = None
         failure: BaseException | None = None
-        run = self._begin(timeout_s)
+        run = self._new_run(timeout_s)
         try:
+            self._begin(run)
             chunk = self._loader.load(code, name, mode)
             if args is not None:
                 set_arguments(self._bridge, name[1:], args)
@@ -177,7 +179,7 @@ class LuaEngine:
         prelude = self._prelude
         table_from = prelude.runtime.table_from
         prelude.load("sandbox.lua", {
-            "is_interrupted": self._is_interrupted, "describe": str, "prepare": self._prepare,
+            "is_interrupted": self._is_interrupted, "describe": _describe, "prepare": self._prepare,
         })  # fmt: skip
         prelude.load("tables.lua")
         self._abandon = prelude.load("coroutines.lua", {"push": self._states.append, "pop": self._states.pop})
@@ -200,7 +202,7 @@ class LuaEngine:
 
     # --- one run ---------------------------------------------------------------------------------------------------
 
-    def _begin(self, timeout_s: float | None) -> Run:
+    def _new_run(self, timeout_s: float | None) -> Run:
         template = self._template
         deadline = template.deadline
         if timeout_s is not None:
@@ -209,15 +211,17 @@ class LuaEngine:
         context = ToolContext(
             template.policy, deadline=deadline, signal=CancelSignal(), progress=template._progress, ask=template.ask
         )
-        run = Run(self._hook, self._states, context, self._memory.begin_run(), self._watch.breaker)
+        return Run(self._hook, self._states, context, self._memory.begin_run(), self._watch.breaker)
+
+    def _begin(self, run: Run) -> None:
+        """Let the run be stopped from here on; `_end` undoes it, however far it came."""
         self._output.begin()
         self._decoder.reset()
         self._values = []
         self._states.append(self._prelude.main_address)
         self._bridge.run = run
         self._watch.begin(run)
-        self._forget_template = template.signal.on_set(self.interrupt)
-        return run
+        self._forget_template = self._template.signal.on_set(self.interrupt)
 
     def _end(self, run: Run) -> None:
         """Make sure that nothing of the run can happen any more."""
@@ -226,6 +230,7 @@ class LuaEngine:
             self._abandon()
         self._watch.end()
         self._forget_template()
+        self._forget_template = _nothing
 
     def _conclude(self, run: Run, name: str, outcome: Any, failure: BaseException | None) -> Execution:
         trace = self._take_trace()
@@ -330,6 +335,15 @@ class LuaEngine:
     def _check_owner(self) -> None:
         if get_ident() != self._owner:
             raise InternalError("a Lua engine belongs to the thread that made it")
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _describe(error: object) -> str:
+    """Return the Lua text of a Python exception that came through a callback in spite of its guard."""
+    return to_lua_text(f"{type(error).__name__}: {error}")
 
 
 def _printable(value: Any) -> Any:

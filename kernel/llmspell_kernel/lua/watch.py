@@ -54,7 +54,7 @@ class Watch:
         self._closing = False
         self._thread: Thread | None = None
         self._reader, self._writer = _wakeup_pair()
-        self._forward = -1  # the pipe of a door that has taken the signals already
+        self._forward: int | None = None  # the pipe of a door that has taken the signals already, -1 for no door
         self._ended = 0  # runs so far
         self._sent = False  # whether a SIGINT of ours is on its way
         self._on_main = current_thread() is main_thread()
@@ -83,11 +83,12 @@ class Watch:
         self._ended += 1
         self._receive()  # what is in the pipe was meant for this run
         if self._on_main:
-            if _HAS_PIPES:
+            if self._forward is not None:
                 signal.set_wakeup_fd(self._forward)
-                self._forward = -1
+                self._forward = None
             if self._previous is not None:
                 _set_handler(_SIGINT, self._previous)
+                self._previous = None
 
     def break_main(self) -> None:
         """Interrupt what the main thread waits in, from another thread; itself it is in `_on_sigint` already."""
@@ -196,7 +197,7 @@ class Watch:
         if self._sent and _SIGINT in signals:
             self._sent = False
             signals = signals.replace(bytes([_SIGINT]), b"", 1)
-        if signals and self._forward >= 0:
+        if signals and self._forward is not None and self._forward >= 0:
             try:
                 os.write(self._forward, signals)
             except OSError:
@@ -205,7 +206,7 @@ class Watch:
 
     def _interrupt(self, run: Run) -> None:
         """Act on Ctrl-C, unless it is ignored, or a door that has taken the signals decides what it means."""
-        if self._forward < 0 and self._previous != signal.SIG_IGN:
+        if (self._forward is None or self._forward < 0) and self._previous != signal.SIG_IGN:
             run.stop("interrupt")
 
 
