@@ -2,11 +2,13 @@
 
 Both kernels get the same raw client, the same kind of cell (`x=1`) and fresh processes in every round; rounds are
 interleaved and medians compared. Every answer is verified after the clock stops (`raw_client.Answers`). The echo is a
-bare pyzmq ROUTER in a process of its own that returns a tool_request's frames by `send_multipart`.
+bare pyzmq ROUTER in a process of its own that returns a tool_request's frames by `send_multipart`. All run from one
+compiled, non-editable install; `LLMSPELL_BENCH_PYTHON=/path/to/python` names one that is there already.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import zmq
+from cli_bench import install
 from figures import figure, median
 from raw_client import Answers, Client, Process, free_ports, our_command, receive, send
 
@@ -37,12 +40,10 @@ while True:
 
 def run() -> list[dict[str, Any]]:
     """Measure and return the figures."""
-    commands = {
-        "llmspell": our_command(),
-        "ipykernel": [sys.executable, "-m", "ipykernel_launcher", "-f"],
-    }
-    results: dict[str, dict[str, list[float]]] = {name: {} for name in commands}
     with tempfile.TemporaryDirectory() as folder:
+        python = os.environ.get("LLMSPELL_BENCH_PYTHON") or install(Path(folder) / "env")
+        commands = {"llmspell": our_command(python), "ipykernel": [python, "-m", "ipykernel_launcher", "-f"]}
+        results: dict[str, dict[str, list[float]]] = {name: {} for name in commands}
         for number in range(ROUNDS):
             for name, command in commands.items():
                 measured = _measure(name, command, Path(folder) / f"{name}-{number}.json")

@@ -54,14 +54,19 @@ def write_connection_file(path: Path) -> dict[str, Any]:
 
 
 class Process:
-    """A kernel process of ours; ended by its own id."""
+    """A kernel process of ours in the folder of its connection file, without configuration; ended by its own id."""
 
     def __init__(self, command: list[str], connection_file: Path) -> None:
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+        environment = {**kept, "HOME": str(connection_file.parent)}
         self.connection = write_connection_file(connection_file)
         self.started = time.perf_counter()
         self._process = subprocess.Popen(
-            [*command, str(connection_file)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [*command, str(connection_file)],
+            cwd=connection_file.parent,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         self.pid = self._process.pid
 
@@ -246,7 +251,6 @@ class Answers:
         return replies
 
 
-def our_command() -> list[str]:
+def our_command(python: str = sys.executable) -> list[str]:
     """Return the command that starts our kernel; a connection file follows it."""
-    python = os.environ.get("LLMSPELL_BENCH_PYTHON", sys.executable)
     return [python, "-m", "llmspell", "kernel", "start", "-f"]

@@ -166,6 +166,7 @@ class Publisher:
         self._send, self._receive = transport
         self._welcome = welcome
         self._lock = threading.Lock()
+        self._is_closed = False
 
     @property
     def descriptor(self) -> int:
@@ -175,14 +176,14 @@ class Publisher:
     def publish(self, frames: Frames) -> None:
         """Send to every subscriber of the topic in the first frame; never waits."""
         with self._lock:
-            if not self._socket.closed:
+            if not self._is_closed:
                 self._send(self._socket, frames, 0)
 
     def drain(self) -> None:
         """Read the subscriptions that have arrived and welcome each."""
         with self._lock:
             for _ in range(_MAX_DRAIN):
-                if self._socket.closed:
+                if self._is_closed:
                     return
                 try:
                     event = self._receive(self._socket, framing.NOBLOCK)[0]
@@ -194,6 +195,7 @@ class Publisher:
     def close(self) -> None:
         """Close the socket; what was published still gets a second to leave."""
         with self._lock:
+            self._is_closed = True
             self._socket.close(_LINGER_MS)
 
 

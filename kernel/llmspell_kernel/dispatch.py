@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from llmspell_tools.types import JsonObject, JsonValue
 
     Frames = list[bytes]
-    Handler = Callable[["Request"], JsonObject]
+    Handler = Callable[["Request"], JsonObject | bytes]
 
 _BUSY = b'{"execution_state":"busy"}'
 _IDLE = b'{"execution_state":"idle"}'
@@ -102,7 +102,7 @@ class Dispatcher:
 
     Args:
         wire: Decodes and encodes; shared by the channels.
-        handlers: Message type to handler.
+        handlers: Message type to handler; it returns the reply's content, or its JSON where it has that already.
         publish: Sends frames on iopub; from any thread.
         log: Takes one line; the caller limits how many.
     """
@@ -211,7 +211,8 @@ class Dispatcher:
         try:
             if handler is None:
                 raise UnknownMessage(f"this kernel does not answer {msg_type!r} on this channel")
-            return encode(handler(request))
+            content = handler(request)
+            return content if isinstance(content, bytes) else encode(content)
         except LlmspellError as error:
             return encode(error_content(error))
         except KeyboardInterrupt:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MAX_FRAMES = 1_024
 NOBLOCK = int(zmq.NOBLOCK)
 _SNDMORE = int(zmq.SNDMORE)
+#: One identity or topic, the delimiter, the signature and four signed frames.
+_USUAL = 7
 
 _base_send = backend.Socket.send
 _base_recv = backend.Socket.recv
@@ -33,6 +35,16 @@ _base_recv = backend.Socket.recv
 def send_fast(socket: zmq.Socket[bytes], frames: Sequence[bytes], flags: int) -> None:
     """Send one message; with NOBLOCK raise `zmq.Again` before the first frame if it cannot be queued whole."""
     more = flags | _SNDMORE
+    if len(frames) == _USUAL:  # unrolled: a third of the loop's time
+        one, two, three, four, five, six, seven = frames
+        _base_send(socket, one, more)
+        _base_send(socket, two, more)
+        _base_send(socket, three, more)
+        _base_send(socket, four, more)
+        _base_send(socket, five, more)
+        _base_send(socket, six, more)
+        _base_send(socket, seven, flags)
+        return
     last = len(frames) - 1
     for index in range(last):
         _base_send(socket, frames[index], more)
@@ -45,9 +57,8 @@ def receive_fast(socket: zmq.Socket[bytes], flags: int) -> Frames:
     frames = [frame.bytes]
     while frame.more:
         frame = _base_recv(socket, flags, False)
-        if len(frames) < MAX_FRAMES:
-            frames.append(frame.bytes)
-    return frames
+        frames.append(frame.bytes)
+    return frames if len(frames) <= MAX_FRAMES else frames[:MAX_FRAMES]
 
 
 def send_plain(socket: zmq.Socket[bytes], frames: Sequence[bytes], flags: int) -> None:

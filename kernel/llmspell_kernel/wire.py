@@ -14,6 +14,7 @@ RFC 2104: the two pads are hashed once and their states copied, which halves the
 from __future__ import annotations
 
 import _json
+import json
 import os
 import time
 from _operator import _compare_digest as compare_digest  # hmac.compare_digest, without hmac's imports
@@ -30,7 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from llmspell_tools.types import JsonObject
+    from llmspell_tools.types import JsonObject, JsonValue
 
 DELIMITER = b"<IDS|MSG>"
 EMPTY_OBJECT = b"{}"
@@ -58,6 +59,15 @@ def encode(value: object) -> bytes:
 def _refuse(value: object) -> object:
     raise TypeError(f"a value of type {type(value).__name__} has no JSON form")
 
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(name)
+
+
+#: The C scanner itself: what it takes whole needs no more; everything else goes to `jsontext.loads`.
+_scan: Callable[[str, int], tuple[JsonValue, int]] = _json.make_scanner(
+    json.JSONDecoder(parse_constant=_refuse_constant)  # type: ignore[arg-type]  # as json.decoder itself calls it
+)
 
 # Made once: `json.dumps` builds such an encoder for each call, which doubles its cost. Without `markers` it keeps no
 # state, so threads may share it; a cycle ends in RecursionError.
@@ -128,10 +138,10 @@ class Wire:
         if not compare_digest(self.sign(signed), signature):
             raise InvalidSignature("a message is not signed with this kernel's key")
         header = _object(header_bytes, "header")
-        for field in ("msg_id", "msg_type", "session"):
-            if not isinstance(header.get(field), str):
-                raise MalformedMessage(f"the header has no text field '{field}'")
-        self._replay.remember(signature, channel, str(header["session"]), header.get("date"))
+        msg_type, session = header.get("msg_type"), header.get("session")
+        if not (isinstance(msg_type, str) and isinstance(session, str) and isinstance(header.get("msg_id"), str)):
+            raise MalformedMessage("the header lacks one of the texts msg_id, msg_type and session")
+        self._replay.remember(signature, channel, session, header.get("date"))
         identities = frames[:start]
         try:
             if len(content_bytes) > self._max_content_bytes:
@@ -177,12 +187,23 @@ class Wire:
 
 def _object(data: bytes, what: str) -> JsonObject:
     try:
-        value = loads(data)
-    except InvalidParameters as error:
-        raise MalformedMessage(f"the {what} cannot be read: {error.message}") from None
+        text = data.decode("utf-8")
+        value, end = _scan(text, 0)
+        if end != len(text):
+            value = _loads_or_say_why(data, what)
+    except (ValueError, StopIteration, RecursionError):
+        value = _loads_or_say_why(data, what)
     if not isinstance(value, dict):
         raise MalformedMessage(f"the {what} is not an object")
     return value
+
+
+def _loads_or_say_why(data: bytes, what: str) -> JsonValue:
+    """Parse what the bare scanner refused, for its reason or for white space in front."""
+    try:
+        return loads(data)
+    except InvalidParameters as error:
+        raise MalformedMessage(f"the {what} cannot be read: {error.message}") from None
 
 
 def _too_large(size: int, limit: int) -> LimitExceeded:

@@ -83,7 +83,8 @@ class Kernel:
 
     def execute(self, code: Any, **content: Any) -> dict[str, Any]:
         self.last = self.request("execute_request", code=code, **content)
-        return execute_request(self.cells, self.last)
+        content = execute_request(self.cells, self.last)
+        return json.loads(content) if isinstance(content, bytes) else content
 
 
 # --- execute --------------------------------------------------------------------------------------------------------

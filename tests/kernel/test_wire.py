@@ -121,6 +121,13 @@ def test_unusable_content_of_a_signed_message_keeps_what_a_reply_needs(content):
     assert caught.value.request.msg_type == "execute_request"
 
 
+@pytest.mark.parametrize("content", [b' {"a": 1}', b'{"a": 1}\n', b'\xef\xbb\xbf{"a": 1}'])
+def test_white_space_around_content_is_no_matter(content):
+    parts = [json.dumps(header()).encode(), b"{}", b"{}", content]
+
+    assert Wire(KEY).decode([b"client", DELIMITER, signature(parts), *parts], "shell").content == {"a": 1}
+
+
 def test_too_much_content_names_the_setting():
     with pytest.raises(UnusableContent) as caught:
         Wire(KEY, max_content_bytes=10).decode(frames(content={"code": "x" * 20}), "shell")

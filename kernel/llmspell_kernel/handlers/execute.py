@@ -61,15 +61,16 @@ class Cells:
             self._output.end()
 
 
-def execute_request(cells: Cells, request: Request) -> JsonObject:
+def execute_request(cells: Cells, request: Request) -> JsonObject | bytes:
     """Run one cell."""
-    code = request.content.get("code")
+    asked = request.content
+    code = asked.get("code")
     if not isinstance(code, str):
         raise InvalidParameters("execute_request needs the text field 'code'", field="code")
-    silent = request.flag("silent", default=False)
+    silent = asked.get("silent") is True
     name = _UNCOUNTED
     if not silent:
-        if request.flag("store_history", default=True):
+        if asked.get("store_history") is not False:
             cells.count += 1
             name = f"In[{cells.count}]"
         content = f'{{"code":{quote(code)},"execution_count":{cells.count}}}'
@@ -81,6 +82,8 @@ def execute_request(cells: Cells, request: Request) -> JsonObject:
     if execution.text is not None and not silent:
         content = f'{{"execution_count":{cells.count},"data":{{"text/plain":{quote(execution.text)}}},"metadata":{{}}}}'
         request.publish_encoded("execute_result", content.encode("ascii"))
+    if execution.exit_code is None and not asked.get("user_expressions"):
+        return b'{"status":"ok","execution_count":%d,"user_expressions":{},"payload":[]}' % cells.count
     return {
         "status": "ok",
         "execution_count": cells.count,
