@@ -307,7 +307,7 @@ def echo_tool(*, text: str, times: int = 1) -> dict[str, Any]:
     return {"said": text * times, "length": len(text)}
 
 
-@tool(name="slow-tool", category="custom", examples=({"description": "never run", "params": {"why": 1}},))
+@tool(name="slow-tool", category="custom")
 def slow_tool(context: ToolContext, *, why: int = 0) -> str:
     """Wait until told to stop."""
     for _ in range(10_000_000):
@@ -405,18 +405,16 @@ def test_search_takes_a_text_or_an_array(desk, query):
     assert reply["query"] == (query.split() if isinstance(query, str) else query)
 
 
-def test_test_runs_the_examples_of_a_read_only_tool(desk):
-    reply = ask(desk, command="test", name="echo-tool", verbose=True)
+def test_test_runs_the_examples_and_shows_outputs_on_request(desk):
+    reply = ask(desk, command="test", name="echo-tool")
 
     assert (reply["status"], reply["success"], reply["tool"]) == ("ok", True, "echo-tool")
-    assert reply["details"] == [{"example": "says it", "ran": True, "success": True}]
+    assert reply["details"] == [{"description": "says it", "passed": True}]
+    verbose = ask(desk, command="test", name="parrot", verbose=True)
+    assert verbose["details"][0]["output"] == {"said": "a", "length": 1}
 
 
-def test_test_only_checks_the_parameters_of_a_tool_that_may_change_something(desk):
-    assert ask(desk, command="test", name="slow-tool")["details"][0]["ran"] is False
-
-
-def test_test_says_when_an_example_is_wrong(desk):
+def test_test_says_when_an_example_does_not_hold(desk):
     wrong = ({"description": "lies", "params": {"text": "a"}, "result": {"said": "b"}},)
     desk.registry.get("echo-tool").examples = wrong
 
@@ -425,7 +423,8 @@ def test_test_says_when_an_example_is_wrong(desk):
     finally:
         desk.registry.get("echo-tool").examples = echo_tool.examples
 
-    assert reply["success"] is False
+    assert (reply["status"], reply["success"]) == ("ok", False)
+    assert reply["details"] == [{"description": "lies", "passed": False}]
 
 
 def test_an_interrupt_cancels_the_tool(desk):

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from llmspell_kernel.handlers.tool_test import check_examples
 from llmspell_tools import reply
 from llmspell_tools.errors import Cancelled, InvalidParameters, LlmspellError
+from llmspell_tools.examples import run_examples
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,7 +127,25 @@ def _search(desk: ToolDesk, content: JsonObject) -> JsonObject:
 
 
 def _test(desk: ToolDesk, content: JsonObject) -> JsonObject:
-    return check_examples(desk.registry, _name(content))
+    tool = desk.registry.get(_name(content))
+    desk.running.begin_breakable(_do_nothing, None)
+    try:
+        results = run_examples(desk.registry, tool)
+    finally:
+        desk.running.end()
+    failed = sum(1 for result in results if not result["passed"])
+    if failed:
+        message = f"{failed} of {len(results)} examples of '{tool.name}' do not hold"
+    else:
+        message = f"all {len(results)} examples of '{tool.name}' hold"
+    details: list[JsonValue] = [*results]
+    if not content.get("verbose"):
+        details = [{key: value for key, value in result.items() if key != "output"} for result in results]
+    return {"status": "ok", "success": not failed, "tool": tool.name, "message": message, "details": details}
+
+
+def _do_nothing() -> None:
+    """An interrupt breaks the examples by SIGINT: each has its own context."""
 
 
 _COMMANDS: dict[str, Callable[[ToolDesk, JsonObject], JsonObject]] = {
