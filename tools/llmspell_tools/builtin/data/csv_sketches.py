@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from array import array
 from itertools import compress
-from operator import not_
 from zlib import crc32
 
 TYPE_CHECKING = False
@@ -16,8 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 
-#: The lowest bits of a CRC are the most regular ones for numbered names.
-_HASH_SHIFT = 8
+#: Of a CRC's four bytes three are used: the lowest bits are the most regular ones for numbered names.
+_HASH_BYTES = array("I").itemsize
+_MOST_LEVELS = 24
+#: By number of bits, which of the 256 bytes end in so many zeros.
+_ENDS_IN_ZEROS = tuple(bytes(not byte & ((1 << bits) - 1) for byte in range(256)) for bits in range(9))
 #: Up to so many numbers are sorted to find their median; of more, a sample of so many says where to look.
 _SORTED_WHOLE, _SAMPLE = 10_000, 2_000
 
@@ -38,27 +40,33 @@ class Distinct:
         self._chars = 0
         self._level = 0
 
-    def add(self, batch: Sequence[str]) -> Collection[str]:
-        """Take a batch of texts; return those that were never seen before, as far as that is known."""
-        kept = set(batch) if self._level == 0 else self._sampled(batch)
-        fresh = kept - self._seen  # not `-=`, which would walk over all that was seen
-        self._seen |= fresh
-        self._chars += sum(map(len, fresh))
-        exact = self._level == 0
-        while len(self._seen) > self._limit or (self._chars > self._max_chars and self._seen):
-            self._level += 1
-            self._seen = self._sampled(list(self._seen))
-            self._chars = sum(map(len, self._seen))
-        return fresh if exact else batch
+    def unseen(self, batch: Sequence[str]) -> Collection[str]:
+        """Return the texts of a batch that were never added, as far as that is known."""
+        return set(batch) - self._seen if self._level == 0 else batch
 
-    def _sampled(self, texts: Sequence[str]) -> set[str]:
-        """Return the texts that this level keeps; a few C calls for all of them."""
-        mask = ((1 << self._level) - 1) << _HASH_SHIFT
-        try:
-            hashes = map(crc32, list(map(str.encode, texts)))
-        except UnicodeEncodeError:
-            hashes = map(crc32, [text.encode("utf-8", "surrogatepass") for text in texts])
-        return set(compress(texts, map(not_, map(mask.__and__, hashes))))
+    def add(self, batch: Collection[str]) -> None:
+        """Take a batch of texts."""
+        kept = batch if self._level == 0 else self._sampled(batch)
+        self._seen.update(kept)
+        self._chars += len("".join(kept))
+        if self._chars > self._max_chars:  # at most, since some were there before: count
+            self._chars = sum(map(len, self._seen))
+        while (len(self._seen) > self._limit or self._chars > self._max_chars) and self._level < _MOST_LEVELS:
+            self._level += 1
+            self._seen = set(self._sampled(self._seen))
+            self._chars = sum(map(len, self._seen))
+
+    def _sampled(self, values: Collection[str]) -> list[str]:
+        """Return the texts that this level keeps; a few C calls for all of them, none for each."""
+        texts = list(values)
+        for byte, level in enumerate(range(self._level, 0, -8), 1):
+            try:
+                encoded = list(map(str.encode, texts))
+            except UnicodeEncodeError:
+                encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+            hashes = array("I", map(crc32, encoded)).tobytes()
+            texts = list(compress(texts, hashes[byte::_HASH_BYTES].translate(_ENDS_IN_ZEROS[min(level, 8)])))
+        return texts
 
     @property
     def count(self) -> int:

@@ -19,7 +19,7 @@ from llmspell_tools.builtin.data.csv_values import kind_of, number_of, numbers_i
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from llmspell_tools.builtin.data.csv_reading import CsvSource
     from llmspell_tools.types import JsonObject, JsonValue
@@ -115,15 +115,17 @@ class Column:
             found = numbers_in(values)
         if len(self._samples) < _SAMPLES:
             self._samples.extend(map(_shown, values[: _SAMPLES - len(self._samples)]))
-        fresh = self._distinct.add(values)
         if found is None:
-            self._add_mixed(values, fresh)
+            self._add_mixed(values)
         else:
+            self._distinct.add(values)
             self._kinds.add("integer" if found.are_whole else "float")
             self._add_numbers(found.values, values, found.low, found.high)
 
-    def _add_mixed(self, values: Sequence[str], fresh: Collection[str]) -> None:
+    def _add_mixed(self, values: Sequence[str]) -> None:
+        fresh = self._distinct.unseen(values)
         if fresh:
+            self._distinct.add(fresh)
             self._kinds.update(map(kind_of, fresh))
             first, last = min(fresh), max(fresh)
             self._first = first if self._first is None else min(first, self._first)

@@ -83,8 +83,12 @@ def _is_plain(joined: str) -> bool:
 
 
 def _has_no_leading_zero(joined: str, start: str) -> bool:
-    zeros = joined.count(start)
-    return not zeros or zeros == sum(joined.count(start + after) for after in ".,eE")
+    left = joined.count(start)
+    for after in ".,eE":
+        if not left:
+            break
+        left -= joined.count(start + after)
+    return not left
 
 
 def number_of(text: str) -> int | float | None:
