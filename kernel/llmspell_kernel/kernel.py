@@ -107,7 +107,7 @@ def run_kernel(
 
 
 class Kernel:
-    """A bound kernel.
+    """A bound kernel; from here on a signal to stop waits for `serve` to act on it.
 
     Args:
         connection: Where to bind; ports of 0 are filled in.
@@ -124,6 +124,7 @@ class Kernel:
             self.signals.close()
             raise
         self.running = Running(self.signals.wake)
+        self.signals.install(self.running.take_break)
         self.output = Output()
         self.lifecycle = Lifecycle(self.running.interrupt, self._wake)
 
@@ -136,7 +137,6 @@ class Kernel:
         end_by_force: Callable[[], None],
     ) -> None:
         """Answer requests until the lifecycle stops."""
-        self.signals.install(self.running.take_break)
         service = Service(
             self.channels.service,
             self.channels.iopub,
