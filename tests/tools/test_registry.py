@@ -323,18 +323,51 @@ def test_asyncio_gets_the_tools_own_error(registry):
         asyncio.run(registry.ainvoke("broken"))
 
 
-def test_cancelling_the_awaitable_cancels_the_tool(registry):
+def test_cancelling_the_awaitable_cancels_this_call_and_no_other_of_the_run(registry):
     context = registry.context()
+    stopped = threading.Event()
+
+    @registry.register
+    @tool(name="watched")
+    def watched(context: ToolContext) -> None:
+        """Tell when it was stopped."""
+        context.signal.on_set(stopped.set)
+        stopped.wait(5)
+        context.check()
 
     async def run():
-        task = asyncio.create_task(registry.ainvoke("waiting", context=context))
+        task = asyncio.create_task(registry.ainvoke("watched", context=context))
         await asyncio.sleep(0)
         task.cancel()
         await task
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(run())
-    assert context.signal.cancelled
+    assert stopped.wait(5)
+    assert not context.signal.cancelled
+
+
+def test_cancelling_the_run_cancels_a_call_that_is_awaited(registry):
+    context = registry.context()
+
+    async def run():
+        task = asyncio.create_task(registry.ainvoke("waiting", context=context))
+        await asyncio.sleep(0)
+        context.signal.set()
+        await asyncio.wait_for(task, 5)
+
+    with pytest.raises(Cancelled):
+        asyncio.run(run())
+
+
+def test_a_runs_deadline_ends_an_awaitable_whose_tool_does_not_look(registry):
+    released = threading.Event()
+    registry.register(tool(name="deaf", blocking=True)(lambda: released.wait(5)))
+    try:
+        with pytest.raises(ToolTimeout):
+            asyncio.run(registry.ainvoke("deaf", context=registry.context(timeout_s=0.01)))
+    finally:
+        released.set()
 
 
 def test_a_blocking_tool_does_not_block_the_loop(registry):

@@ -12,12 +12,12 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, TypeVar
 
-from llmspell_tools.errors import ToolTimeout
+from llmspell_tools.definition import CancelSignal, ToolContext
+from llmspell_tools.errors import LimitExceeded, ToolTimeout
+from llmspell_tools.schema_values import checked_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from llmspell_tools.definition import CancelSignal
 
 MAX_THREADS = 64
 #: How much longer than its deadline a tool has to raise its own, better worded, error.
@@ -41,7 +41,12 @@ class _Threads:
                 self._waiting.append(job)
                 return
             self._running += 1
-        threading.Thread(target=self._work, args=(job,), name="llmspell-tool", daemon=True).start()
+        try:
+            threading.Thread(target=self._work, args=(job,), name="llmspell-tool", daemon=True).start()
+        except RuntimeError as error:
+            with self._lock:
+                self._running -= 1
+            raise LimitExceeded(f"the system gives no thread for the call: {error}") from error
 
     def _work(self, job: Callable[[], None]) -> None:
         while True:
@@ -56,6 +61,30 @@ class _Threads:
 _threads = _Threads(MAX_THREADS)
 
 
+async def run_call(call: Callable[[ToolContext], Result], run: ToolContext, timeout_s: float | None) -> Result:
+    """Await a call that is part of a run.
+
+    Args:
+        call: Takes a context like the run's, whose signal stops this call only; the run's signal stops it, too.
+        run: The run's context; its deadline holds as well.
+        timeout_s: Seconds from now.
+
+    Raises:
+        InvalidParameters: The timeout is none.
+        LlmspellError: What `run_in_thread` and the call raise.
+    """
+    left = [checked_timeout(each) for each in (timeout_s, run.remaining_s()) if each is not None]
+    own = ToolContext.__new__(ToolContext)
+    for slot in ToolContext.__slots__:
+        setattr(own, slot, getattr(run, slot))
+    own.signal = CancelSignal()
+    forget = run.signal.on_set(own.signal.set)
+    try:
+        return await run_in_thread(lambda: call(own), own.signal, min(left, default=None))
+    finally:
+        forget()
+
+
 async def run_in_thread(call: Callable[[], Result], signal: CancelSignal, timeout_s: float | None) -> Result:
     """Await a blocking call.
 
@@ -66,6 +95,7 @@ async def run_in_thread(call: Callable[[], Result], signal: CancelSignal, timeou
 
     Raises:
         ToolTimeout: The time is over and the call has not come back.
+        LimitExceeded: The system gives no thread.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Result] = loop.create_future()
@@ -79,6 +109,8 @@ async def run_in_thread(call: Callable[[], Result], signal: CancelSignal, timeou
             future.set_result(result)  # type: ignore[arg-type]  # None only where Result allows it
 
     def job() -> None:
+        if future.cancelled():  # while it waited for a thread: nobody wants the result, so nothing is done
+            return
         result: Result | None = None
         failed: BaseException | None = None
         try:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Levels from harmless to powerful; the policy's ceiling is one of them.
 LEVELS = ("safe", "restricted", "privileged")
+#: `code.co_flags` of an async function and of an async generator (`inspect.CO_COROUTINE`, `CO_ASYNC_GENERATOR`).
+_ASYNCHRONOUS = 0x80 | 0x200
 
 
 class CancelSignal:
@@ -140,7 +142,9 @@ class ToolContext:
         return child
 
     def _earlier(self, timeout_s: float) -> float:
-        own = monotonic() + timeout_s
+        from llmspell_tools.schema_values import checked_timeout  # most calls have none
+
+        own = monotonic() + checked_timeout(timeout_s)
         return own if self.deadline is None else min(self.deadline, own)
 
 
@@ -157,7 +161,7 @@ class ToolResult:
         metadata: JSON-able facts beside the output.
     """
 
-    __slots__ = ("_text", "media", "metadata", "output")
+    __slots__ = ("_made", "_text", "media", "metadata", "output")
 
     def __init__(
         self,
@@ -169,24 +173,26 @@ class ToolResult:
     ) -> None:
         self.output = output
         self._text = text
+        self._made: str | None = None
         self.media: list[JsonObject] = list(media) if media else []
         self.metadata: JsonObject = {} if metadata is None else metadata
 
     @property
     def text(self) -> str:
         """The text for people, made when first read."""
-        if self._text is None:
-            if isinstance(self.output, str):
-                self._text = self.output
-            else:
-                from llmspell_tools.jsontext import dumps
+        if self._text is not None:
+            return self._text
+        if isinstance(self.output, str):
+            return self.output
+        if self._made is None:
+            from llmspell_tools.jsontext import dumps
 
-                self._text = dumps(self.output, 2)
-        return self._text
+            self._made = dumps(self.output, 2)
+        return self._made
 
     @property
     def has_own_text(self) -> bool:
-        """Whether the tool gave a text that is not just the output's JSON."""
+        """Whether the tool gave a text that is not just the output or its JSON."""
         return self._text is not None and self._text is not self.output
 
     def __repr__(self) -> str:
@@ -205,6 +211,7 @@ class Tool:
         "blocking",
         "category",
         "checker",
+        "checks_output",
         "examples",
         "failure",
         "level",
@@ -244,10 +251,12 @@ class Tool:
         blocking: bool = False,
         open_parameters: bool = False,
         wants_context: bool | None = None,
+        checks_output: bool = False,
         version: str = "1.0.0",
     ) -> None:
-        if level not in LEVELS:
-            raise ConfigurationError(f"tool '{name}': level '{level}' is none of {', '.join(LEVELS)}")
+        for each in (level, *(levels or {}).values()):
+            if each not in LEVELS:
+                raise ConfigurationError(f"tool '{name}': level '{each}' is none of {', '.join(LEVELS)}")
         self.name = name
         self.category = category
         self.module = module
@@ -268,6 +277,8 @@ class Tool:
         self.blocking = blocking
         self.open_parameters = open_parameters
         self.version = version
+        #: What the function gives may be no JSON and is looked at; built-in tools and Lua's give nothing else.
+        self.checks_output = checks_output
         self.wants_context = _wants_context(function) if wants_context is None and function else bool(wants_context)
         #: The compiled parameter check, made by the invocation chain when the tool first runs.
         self.checker: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
@@ -309,29 +320,11 @@ class Tool:
 
     def level_of(self, operation: str | None) -> str:
         """Return the level of one operation; the tool's own where it names none."""
-        return self.levels.get(operation, self.level) if operation is not None else self.level
+        return self.level if operation is None else self.levels.get(operation, self.level)
 
     def annotations_of(self, operation: str | None) -> Mapping[str, bool]:
         """Return the annotations of one operation; the tool's own where it names none."""
-        return (
-            self.operation_annotations.get(operation, self.annotations) if operation is not None else self.annotations
-        )
-
-    def with_settings(self, overrides: Mapping[str, JsonValue]) -> Tool:
-        """Return a copy whose settings are overlaid by a configuration's.
-
-        Raises:
-            ConfigurationError: A setting that the tool does not have.
-        """
-        for key in overrides:
-            if key not in self.settings:
-                known = ", ".join(sorted(self.settings)) or "none"
-                raise ConfigurationError(f"tool '{self.name}' has no setting '{key}'; it has: {known}")
-        copy = Tool.__new__(Tool)
-        for slot in Tool.__slots__:
-            setattr(copy, slot, getattr(self, slot))
-        copy.settings = {**self.settings, **overrides}
-        return copy
+        return self.annotations if operation is None else self.operation_annotations.get(operation, self.annotations)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function itself: no check, no policy; for the tool's own tests."""
@@ -342,6 +335,8 @@ class Tool:
 
 
 def _wants_context(function: Callable[..., Any]) -> bool:
+    while (inner := getattr(function, "__wrapped__", None)) is not None:  # the signature is read from the inmost, too
+        function = inner
     code = getattr(function, "__code__", None)
     return code is not None and code.co_argcount > 0 and code.co_varnames[0] == "context"
 
@@ -387,12 +382,15 @@ def tool(
     """
 
     def decorate(function: Callable[..., Any]) -> Tool:
+        code = getattr(function, "__code__", None)
+        if code is not None and code.co_flags & _ASYNCHRONOUS:
+            raise ConfigurationError(f"tool '{name}': an async function cannot be a tool; write it with `def`")
         return Tool(
             name=name, category=category, function=function, module=function.__module__, level=level,
             levels=levels, aliases=aliases, parameter_aliases=parameter_aliases, requires=requires,
             annotations=annotations, operation_annotations=operation_annotations, settings=settings,
             examples=examples, failure=failure, blocking=blocking,
-            returns=returns, open_parameters=open_parameters, version=version,
+            returns=returns, open_parameters=open_parameters, checks_output=True, version=version,
         )  # fmt: skip
 
     return decorate

@@ -13,7 +13,7 @@ from _thread import allocate_lock
 from time import perf_counter_ns
 
 from llmspell_tools.definition import ToolContext, ToolResult
-from llmspell_tools.errors import LimitExceeded, LlmspellError, ToolExecutionError
+from llmspell_tools.errors import InvalidParameters, LimitExceeded, LlmspellError, ToolExecutionError
 from llmspell_tools.schema import compile_parameters
 
 TYPE_CHECKING = False
@@ -110,7 +110,10 @@ class InvocationChain:
         check = tool.checker
         if check is None:
             check = tool.checker = compile_parameters(tool.parameters, tool.parameter_aliases)
-        arguments = check(parameters)
+        try:
+            arguments = check(parameters)
+        except RecursionError:
+            raise InvalidParameters(f"the parameters of {tool.name} are nested too deeply") from None
         admit(tool, arguments, context)
         if not self.after and self.limits is None and self.cache is None:
             return call(tool, arguments, context, timeout_s)
@@ -150,14 +153,13 @@ class InvocationChain:
         return result
 
     def _count(self, name: str, failed: bool, spent_ns: int) -> None:
-        self._metrics_lock.acquire()  # cheaper than `with`; nothing below can raise
-        metrics = self.metrics.get(name)
-        if metrics is None:
-            metrics = self.metrics[name] = Metrics()
-        metrics.calls += 1
-        metrics.errors += failed
-        metrics.total_ns += spent_ns
-        self._metrics_lock.release()
+        with self._metrics_lock:  # a Ctrl-C inside must not leave it locked
+            metrics = self.metrics.get(name)
+            if metrics is None:
+                metrics = self.metrics[name] = Metrics()
+            metrics.calls += 1
+            metrics.errors += failed
+            metrics.total_ns += spent_ns
 
 
 def admit(tool: Tool, arguments: Mapping[str, Any], context: ToolContext) -> None:
@@ -169,12 +171,17 @@ def admit(tool: Tool, arguments: Mapping[str, Any], context: ToolContext) -> Non
     policy = context.policy
     if policy.restricts_calls:
         operation = arguments.get("operation")
+        if not isinstance(operation, str):  # a tool of somebody may call anything so
+            operation = None
         policy.check_level(tool.name, operation, tool.level_of(operation))
         policy.check_annotations(tool.name, operation, tool.annotations_of(operation), context.ask)
 
 
 def call(tool: Tool, arguments: dict[str, Any], context: ToolContext, timeout_s: float | None) -> ToolResult:
-    """Run the tool's function with a deadline that it checks itself."""
+    """Run the tool's function with a deadline that it checks itself.
+
+    A tool's bug becomes a `ToolExecutionError`; so does its `sys.exit`, which would end the caller. Ctrl-C passes.
+    """
     if context.depth >= MAX_DEPTH:
         raise LimitExceeded(f"{tool.name}: tools call each other more than {MAX_DEPTH} deep")
     try:
@@ -190,8 +197,38 @@ def call(tool: Tool, arguments: dict[str, Any], context: ToolContext, timeout_s:
         raise LimitExceeded(f"{tool.name}: the input is nested too deeply") from error
     except MemoryError as error:
         raise LimitExceeded(f"{tool.name}: out of memory") from error
-    except Exception as error:
-        raise ToolExecutionError(
-            f"{tool.name} failed: {type(error).__name__}: {error}", details={"exception": type(error).__name__}
-        ) from error
-    return result if isinstance(result, ToolResult) else ToolResult(result)
+    except (Exception, SystemExit) as error:
+        raise _failure_of(tool, error) from error
+    if not isinstance(result, ToolResult):
+        result = ToolResult(result)
+    return as_json(tool, result) if tool.checks_output else result
+
+
+def _failure_of(tool: Tool, error: BaseException) -> ToolExecutionError:
+    kind = type(error).__name__
+    try:
+        words = f"{kind}: {error}"
+    except Exception:  # noqa: BLE001 - an exception whose text cannot be made is one all the same
+        words = kind
+    return ToolExecutionError(f"{tool.name} failed: {words}", details={"exception": kind})
+
+
+def as_json(tool: Tool, result: ToolResult) -> ToolResult:
+    """Return a result as every door can show it: plain dicts, lists and scalars, as its JSON says.
+
+    Raises:
+        ToolExecutionError: Something in it has no JSON form (a set, NaN, an object, a cycle).
+    """
+    from llmspell_tools.jsontext import dumps, loads
+
+    if result.has_own_text and not isinstance(result.text, str):
+        raise ToolExecutionError(f"{tool.name} gave a text of type {type(result.text).__name__}, not str")
+    if type(result.output) is str and not result.media and not result.metadata:
+        return result
+    try:
+        result.output = loads(dumps(result.output))
+        result.media = loads(dumps(result.media))  # type: ignore[assignment]  # a list stays a list
+        result.metadata = loads(dumps(result.metadata))  # type: ignore[assignment]  # and a dict a dict
+    except InvalidParameters as error:
+        raise ToolExecutionError(f"{tool.name} gave a result that is no JSON: {error.message}") from error
+    return result

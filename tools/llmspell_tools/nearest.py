@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+#: A longer name is no slip of the hand, and comparing takes time by the square.
+_LONGEST = 100
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +21,8 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
 
 def nearest_all(name: str, candidates: Iterable[str], count: int) -> list[str]:
     """Return up to `count` candidates like `name`, best first; a candidate that contains it counts as like it."""
+    if len(name) > _LONGEST:
+        return []
     import difflib
 
     known = list(candidates)

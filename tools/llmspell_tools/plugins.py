@@ -42,7 +42,7 @@ def discover(
     for source, load in sources:
         try:
             found.extend(load())
-        except Exception as error:  # noqa: BLE001 - a plug-in may fail in any way; the rest must work
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plug-in may fail in any way; the rest must work
             if report is not None:
                 report(ConfigurationError(f"{source} does not load: {type(error).__name__}: {error}"))
     return found

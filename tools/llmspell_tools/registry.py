@@ -7,7 +7,7 @@ may be shared by threads once it is built. It knows no Lua, no socket and no ter
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+from _thread import RLock
 from time import monotonic
 
 from llmspell_tools.definition import Tool, ToolContext
@@ -52,7 +52,7 @@ class ToolRegistry:
         self._tools: dict[str, Tool] = {}
         self._names: dict[str, str] = {}
         self._called: dict[str, Tool] = {}
-        self._lock = allocate_lock()
+        self._lock = RLock()
 
     # --- names -----------------------------------------------------------------------------------------------------
 
@@ -62,12 +62,13 @@ class ToolRegistry:
         Raises:
             ConfigurationError: One of them is taken.
         """
-        for name in (tool.name, *tool.aliases):
-            if not name or not all(part.isalnum() for part in canonical(name).split("-")):
-                raise ConfigurationError(f"'{name}' is no tool name; use letters, digits and '-'")
-            if self._find(name) is not None:
-                raise ConfigurationError(f"a tool named '{name}' exists already; choose another name")
-        self._add(tool)
+        with self._lock:
+            for name in (tool.name, *tool.aliases):
+                if not name or not all(part.isalnum() for part in canonical(name).split("-")):
+                    raise ConfigurationError(f"'{name}' is no tool name; use letters, digits and '-'")
+                if self._find(name) is not None:
+                    raise ConfigurationError(f"a tool named '{name}' exists already; choose another name")
+            self._add(tool)
 
     def overlay(self) -> ToolRegistry:
         """Return a registry that adds to this one without changing it; for one engine's own tools."""
@@ -80,7 +81,7 @@ class ToolRegistry:
         child._tools = {}
         child._names = {}
         child._called = {}
-        child._lock = allocate_lock()
+        child._lock = RLock()
         return child
 
     def get(self, name: str) -> Tool:
@@ -149,14 +150,13 @@ class ToolRegistry:
         """Call a tool from asyncio; see `invoke`.
 
         The tool runs on a thread of its own, so that a blocking one never blocks the loop. Cancelling the awaitable
-        cancels the tool. At the deadline the awaitable ends with `ToolTimeout`, even if the tool does not look.
+        cancels this call and no other one of the run. At the deadline (the call's or the run's) the awaitable ends
+        with `ToolTimeout`, even if the tool does not look.
         """
-        from llmspell_tools.asynchronous import run_in_thread
+        from llmspell_tools.asynchronous import run_call
 
         run = self.context() if context is None else context
-        return await run_in_thread(
-            lambda: self.invoke(name, params, context=run, timeout_s=timeout_s), run.signal, timeout_s
-        )
+        return await run_call(lambda own: self.invoke(name, params, context=own, timeout_s=timeout_s), run, timeout_s)
 
     def context(
         self,
@@ -167,7 +167,11 @@ class ToolRegistry:
         ask: Callable[[str], bool] | None = None,
     ) -> ToolContext:
         """Return a context for a run of calls, under this registry's policy."""
-        deadline = None if timeout_s is None else monotonic() + timeout_s
+        deadline: float | None = None
+        if timeout_s is not None:
+            from llmspell_tools.schema_values import checked_timeout
+
+            deadline = monotonic() + checked_timeout(timeout_s)
         return ToolContext(self.policy, deadline=deadline, signal=signal, progress=progress, ask=ask)
 
     # --- inside ----------------------------------------------------------------------------------------------------
@@ -199,7 +203,7 @@ class ToolRegistry:
     def _add(self, tool: Tool) -> None:
         overrides = self._settings.get(tool.name)
         if overrides:
-            tool = tool.with_settings(overrides)
+            tool = _with_settings(tool, overrides)
         with self._lock:
             self._tools[tool.name] = tool
             for name in (tool.name, *tool.aliases):
@@ -213,10 +217,16 @@ class ToolRegistry:
         top = self
         while top._parent is not None:
             top = top._parent
-        with top._lock:
+        with top._lock:  # to the end: another thread must not miss what is still being found
             discover, top._discover = top._discover, None
-        for tool in discover() if discover is not None else ():
-            top.register(tool)
+            refused: ConfigurationError | None = None
+            for tool in discover() if discover is not None else ():
+                try:
+                    top.register(tool)
+                except ConfigurationError as error:
+                    refused = refused or error
+        if refused is not None:
+            raise refused
 
     def _all(self) -> dict[str, Tool]:
         self._run_discovery()
@@ -236,7 +246,7 @@ class ToolRegistry:
             return ToolNotFound(f"a tool name is a string, not {type(name).__name__}")
         near = nearest_all(canonical(name), self._all(), 3)
         hint = f"did you mean '{near[0]}'?" if near else "`llmspell tool list` shows them all"
-        return ToolNotFound(f"Tool '{name}' not found; {hint}", details={"tool": name, "nearest": [*near]})
+        return ToolNotFound(f"Tool '{name[:100]}' not found; {hint}", details={"tool": name[:100], "nearest": [*near]})
 
 
 def canonical(name: str) -> str:
@@ -253,6 +263,25 @@ def _manifest_aliases() -> dict[str, str]:
             for alias in entry.get("aliases", ()):
                 _aliases[canonical(alias)] = name
     return _aliases
+
+
+def _with_settings(tool: Tool, overrides: Mapping[str, JsonValue]) -> Tool:
+    """Return a copy of a tool whose settings are overlaid by a configuration's, if they fit."""
+    from llmspell_tools.schema_values import describe, json_type  # only configurations with such settings pay for it
+
+    for key, value in overrides.items():
+        if key not in tool.settings:
+            known = ", ".join(sorted(tool.settings)) or "none"
+            raise ConfigurationError(f"tool '{tool.name}' has no setting '{key}'; it has: {known}")
+        wanted, given = (json_type(each).replace("integer", "number") for each in (tool.settings[key], value))
+        if given != wanted:
+            table = f"[tools.{tool.name.replace('-', '_')}]"
+            raise ConfigurationError(f"{table} {key} wants a value of type {wanted}, not {describe(value)}")
+    copy = Tool.__new__(Tool)
+    for slot in Tool.__slots__:
+        setattr(copy, slot, getattr(tool, slot))
+    copy.settings = {**tool.settings, **overrides}
+    return copy
 
 
 def _rank(tool: Tool, words: Sequence[str]) -> int:

@@ -79,7 +79,7 @@ def compile_parameters(  # noqa: C901 - one loop on the hot path; a call per par
                         continue
                     else:
                         raise _unknown(name, properties)
-                if value is None and name not in nullable:
+                if value is None and (name not in nullable or (name is not given and name in parameters)):
                     continue
                 result[name] = checker(value)
             name = ""
@@ -102,7 +102,7 @@ def compile_parameters(  # noqa: C901 - one loop on the hot path; a call per par
 def _unaliased(given: str, value: object, parameters: Mapping[str, Any], names: Mapping[str, str]) -> str:
     name = names[given]
     for other in (name, *(alias for alias, target in names.items() if target == name)):
-        if other != given and parameters.get(other) is not None and parameters[other] != value:
+        if other != given and None not in (value, parameters.get(other)) and parameters[other] != value:
             raise InvalidParameters(
                 f"'{given}' is another name of '{name}', and '{given}' and '{other}' differ; give one of them",
                 field=name,
@@ -115,7 +115,7 @@ def _unknown(name: object, properties: Mapping[str, Check]) -> InvalidParameters
         return InvalidParameters(f"parameter names are strings, not {describe(name)}")
     known = ", ".join(properties) or "none"
     hint = did_you_mean(name, properties) or f"; the parameters are: {known}"
-    return InvalidParameters(f"unknown parameter '{name}'{hint}", field=name)
+    return InvalidParameters(f"unknown parameter '{name[:100]}'{hint}", field=name[:100])
 
 
 def _missing(name: str, properties: Mapping[str, Check]) -> InvalidParameters:
@@ -236,9 +236,11 @@ def _object_checks(schema: JsonObject) -> list[Check]:
         result: dict[str, Any] = {}
         for name, member in value.items():
             checker = properties.get(name, others)
+            if not isinstance(name, str):
+                raise Mismatch(f"names are strings, not {describe(name)}", "propertyNames")
             if checker is _nothing:
                 hint = did_you_mean(name, properties) or f"; the names are: {', '.join(properties)}"
-                raise Mismatch(f"unknown name '{name}'{hint}", "additionalProperties")
+                raise Mismatch(f"unknown name '{name[:100]}'{hint}", "additionalProperties")
             try:
                 result[name] = checker(member)
             except Mismatch as mismatch:

@@ -6,7 +6,7 @@ them together; this module knows neither parameters nor tools. Source: JSON Sche
 
 from __future__ import annotations
 
-from llmspell_tools.errors import ConfigurationError
+from llmspell_tools.errors import ConfigurationError, InvalidParameters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
     #: Takes a value, returns it (normalised), raises `Mismatch`.
     Check = Callable[[Any], Any]
+
+
+#: Thirty years: a longer timeout is as good as none, and more than system calls take.
+_LONGEST_S = 1e9
 
 
 class Mismatch(Exception):
@@ -272,6 +276,17 @@ def unique(value: Any) -> Any:
             if any(same(member, earlier) for earlier in value[:index]):
                 raise Mismatch(f"items must be unique, item {index} is not", "uniqueItems")
     return value
+
+
+def checked_timeout(timeout_s: float) -> float:
+    """Return a timeout in seconds that clocks can work with; of a call, not of a schema, but a value all the same.
+
+    Raises:
+        InvalidParameters: It is negative, NaN or no number.
+    """
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, (int, float)) or not timeout_s >= 0:
+        raise InvalidParameters(f"a timeout is 0 seconds or more, not {describe(timeout_s)}", field="timeout_s")
+    return float(min(timeout_s, _LONGEST_S))
 
 
 def mapping_of(schema: JsonObject, keyword: str) -> JsonObject:

@@ -24,7 +24,8 @@ import typing
 from typing import TYPE_CHECKING, Any, Literal, Union
 
 from llmspell_tools import types as json_types
-from llmspell_tools.errors import ConfigurationError
+from llmspell_tools.errors import ConfigurationError, InvalidParameters
+from llmspell_tools.jsontext import dumps, loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -57,7 +58,11 @@ def read_signature(
     properties: JsonObject = {}
     required: list[JsonValue] = []
     for name, parameter in inspect.signature(function).parameters.items():
-        if name == "context" or parameter.kind is inspect.Parameter.VAR_KEYWORD:
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            continue
+        if name == "context":
+            if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+                raise ConfigurationError(f"{function.__name__}: 'context' must be the first parameter, before `*`")
             continue
         if parameter.kind not in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD):
             raise ConfigurationError(f"{function.__name__}: parameter '{name}' cannot be given by name")
@@ -95,7 +100,10 @@ def _conditions(requires: Mapping[str, Sequence[str]], properties: JsonObject) -
 
 def _with_default(schema: JsonObject, default: JsonValue) -> JsonObject:
     if default is not None:
-        return {**schema, "default": default}
+        try:
+            return {**schema, "default": loads(dumps(default))}
+        except InvalidParameters as error:
+            raise ConfigurationError(f"the default {default!r} has no JSON form: {error.message}") from error
     # `x: str | None = None` means "may be absent"; null is then taken as absent and need not be offered.
     kinds = schema.get("type")
     if isinstance(kinds, list) and "null" in kinds:
@@ -117,7 +125,7 @@ def _evaluate(annotation: object, function: Callable[..., Any]) -> object:
     names = {**vars(collections.abc), **vars(typing), **vars(json_types), **getattr(function, "__globals__", {})}
     try:
         return eval(annotation, names)  # noqa: S307 - the annotation is source code of the tool itself
-    except NameError as error:
+    except Exception as error:
         raise ConfigurationError(f"{function.__name__}: annotation '{annotation}': {error}") from error
 
 
