@@ -197,6 +197,7 @@ class _Call:
 
     def append(self, content: str) -> ToolResult:
         data = _encoded(content)
+        self._check_size(len(data))  # before the file is made
         with files.open_append(self._policy, self._path, self._tool) as file:
             self._check_size(file.seek(0, 2) + len(data))
             file.write(data)
@@ -246,9 +247,15 @@ class _Call:
         )
 
     def copy(self) -> ToolResult:
-        size = files.stat(self._policy, self._source, self._tool).size
-        self._check_size(size)
-        files.copy(self._policy, self._source, self._target, self._tool, check=self._context.check)
+        files.copy(
+            self._policy,
+            self._source,
+            self._target,
+            self._tool,
+            check=self._context.check,
+            max_bytes=self._limit("max_file_bytes"),
+            limit="[tools.file_operations] max_file_bytes",
+        )
         return self._moved("copy", f"Copied {self._source} to {self._target}")
 
     def move(self) -> ToolResult:
