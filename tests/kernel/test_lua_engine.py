@@ -352,3 +352,42 @@ def test_instrument_sees_every_chunk():
 
     assert values == [42, 42]
     assert seen == ["@folder/script.lua", "@loaded"]
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("local a = 20\na + 1", "21"),
+        ("b = 1; b + 1", "2"),
+        ("local t = { 1, 2 }\n{\n  #t\n}\n-- done", "{2}"),
+        ("local s = 'x;y\\nz'\n#s", "5"),
+        ("for i = 1, 2 do end\n\n'end'", None),
+    ],
+)
+def test_last_expression_after_statements_is_shown(engine, code, text):
+    shown = cell(engine, code).text
+
+    assert shown == text if text is not None else "end" in shown
+
+
+def test_cell_that_compiles_as_it_stands_is_never_changed(engine):
+    """`x = f` and `(1)` on the next line are one call, not an assignment and an expression."""
+    cell(engine, "f = function(n) return n + 1 end")
+    result = cell(engine, "x = f\n(1)")
+
+    assert result.text is None
+    assert cell(engine, "x").text == "2"
+
+
+def test_line_of_an_error_is_true_in_a_cell_with_a_last_expression(engine):
+    with pytest.raises(ScriptError) as caught:
+        cell(engine, "local t = nil\n\nt.x")
+
+    assert caught.value.details["line"] == 3
+
+
+def test_syntax_error_of_a_cell_is_about_the_cell_itself(engine):
+    with pytest.raises(ScriptSyntaxError) as caught:
+        cell(engine, "x = 1\ny = = 2")
+
+    assert caught.value.details["line"] == 2

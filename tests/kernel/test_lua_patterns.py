@@ -80,7 +80,7 @@ def load(budget=None):
     """The pattern library of a fresh runtime: (how to run trusted Lua, the table of trusted values)."""
     prelude = resources.files("llmspell_kernel.lua") / "prelude"
     runtime = new_runtime()
-    load_prelude, _, _, native = runtime.execute((prelude / "boot.lua").read_text("utf-8"), name="=[llmspell]")
+    load_prelude, _, native = runtime.execute((prelude / "boot.lua").read_text("utf-8"), name="=[llmspell]")
     native["pattern_budget"] = budget
     for name in CHUNKS:
         native[name] = load_prelude((prelude / f"{name}.lua").read_text("utf-8"), native)

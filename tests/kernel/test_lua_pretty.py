@@ -13,7 +13,7 @@ def pretty(expression, **limits):
     prelude = resources.files("llmspell_kernel.lua") / "prelude"
     runtime = new_runtime()
     boot = (prelude / "boot.lua").read_text("utf-8")
-    load_prelude, _, _, native = runtime.execute(boot, name="=[llmspell]")
+    load_prelude, _, native = runtime.execute(boot, name="=[llmspell]")
     native["pretty"] = load_prelude((prelude / "pretty.lua").read_text("utf-8").encode().decode("latin-1"), native)
     native["string_metatable"]["__index"] = native["string"]
     source = f"local limits = ...\nlocal value = {expression}\nreturn pretty(value, limits)"

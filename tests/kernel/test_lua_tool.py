@@ -11,7 +11,7 @@ import pytest
 from llmspell_kernel.lua import LuaEngine
 from llmspell_tools.definition import Tool, ToolResult
 from llmspell_tools.envelope import envelope
-from llmspell_tools.errors import ScriptError, ToolExecutionError
+from llmspell_tools.errors import Cancelled, ScriptError, ToolExecutionError, ToolTimeout
 from llmspell_tools.registry import ToolRegistry
 
 
@@ -342,3 +342,30 @@ def test_prints_come_before_what_a_tool_writes(registry):
         run(engine, "print('first') print('second') Tool.invoke('note-it', {}) print('third')")
 
     assert "".join(order) == "first\nsecond\ntoolthird\n"
+
+
+def test_registered_tool_can_be_called_while_no_script_runs(engine):
+    run(engine, "Tool.register{ name = 'from-door', execute = function(p) print('called') return (p.n or 0) + 1 end }")
+
+    assert engine.registry.invoke("from-door", {"n": 41}).output == 42
+    assert run(engine, "return 1") == [1]
+
+
+def test_call_from_a_door_ends_at_its_deadline(engine):
+    run(engine, "Tool.register{ name = 'never-ends', execute = function() while true do end end }")
+
+    with pytest.raises(ToolTimeout):
+        engine.registry.invoke("never-ends", {}, timeout_s=0.05)
+    assert run(engine, "return 1") == [1]
+
+
+def test_call_from_a_door_ends_with_its_signal(engine):
+    context = engine.registry.context()
+    engine.registry.register(made("set-signal", lambda **_: context.signal.set()))
+    run(
+        engine,
+        "Tool.register{ name = 'never-ends', execute = function() Tool.invoke('set-signal', {}) while true do end end }",
+    )
+
+    with pytest.raises(Cancelled):
+        engine.registry.invoke("never-ends", {}, context=context)

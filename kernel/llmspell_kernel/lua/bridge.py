@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from llmspell_kernel.lua.convert import to_lua_text
 from llmspell_kernel.lua.memory import LARGE
-from llmspell_tools.errors import Cancelled, LlmspellError, ToolTimeout
+from llmspell_tools.errors import Cancelled, InternalError, LlmspellError, ToolTimeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class Bridge:
         self.decoder = decoder
         #: The run that goes on; None between runs.
         self.run: Run | None = None
+        #: ``idle_call(work, context)``: run work that calls Lua while no script runs; the engine sets it.
+        self.idle_call: Callable[[Callable[[], Any], ToolContext], Any] = _no_engine
         #: For `Tool.last_error()`.
         self.last_error: LlmspellError | None = None
         self._on_close: list[Callable[[], None]] = []
@@ -146,6 +148,10 @@ class Bridge:
         """Call what waits for the engine's end, newest first."""
         for callback in reversed(self._on_close):
             callback()
+
+
+def _no_engine(*_: object) -> Any:
+    raise InternalError("the bridge has no engine yet")
 
 
 class _Blocking:

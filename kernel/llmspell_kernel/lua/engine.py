@@ -101,6 +101,11 @@ class LuaEngine:
         if run is not None:
             run.stop("interrupt")
 
+    @property
+    def registry(self) -> ToolRegistry:
+        """The tools, those that scripts registered included; the latter run on the owner thread only."""
+        return self._bridge.registry
+
     # --- owner thread ----------------------------------------------------------------------------------------------
 
     @property
@@ -187,8 +192,8 @@ class LuaEngine:
         native = prelude.native
         encoder = Encoder(table_from, native["empty_array"], native["null"], self._memory.make_room)
         self._bridge = Bridge(prelude, registry, self._settings, self._output, encoder, self._decoder, self._memory)
-        compile_in, env = prelude.compile_in, native["env"]
-        self._loader = Loader(self._settings, lambda text, name, prefix: compile_in(text, name, prefix, env))
+        self._loader = Loader(self._settings, prelude.load("cell.lua"))
+        self._bridge.idle_call = self._idle_call
         install_globals(self._bridge, self._exit)
         self._lua_run, self._take_trace, self._collect = prelude.load(
             "runner.lua", {"finish": self._bridge.guard(self._finish)}
@@ -199,6 +204,23 @@ class LuaEngine:
         from llmspell_kernel.lua.probe import choose_hook
 
         return choose_hook(self._prelude, self._is_interrupted)
+
+    def _idle_call(self, work: Callable[[], Any], context: ToolContext) -> Any:
+        """Run `work`, which calls Lua, as a run of its own: a door calls a tool written in Lua while no script runs."""
+        run = self._new_run(context.remaining_s())
+        forget = context.signal.on_set(lambda: run.stop("interrupt"))
+        try:
+            self._begin(run)
+            return work()
+        except Exception:
+            if run.reason is not None:
+                raise run.error(self._settings.max_memory_bytes) from None
+            raise
+        finally:
+            self._end(run)
+            forget()
+            self._bridge.run_ended()
+            self._output.flush(final=True)
 
     # --- one run ---------------------------------------------------------------------------------------------------
 

@@ -26,11 +26,11 @@ _texts: dict[str, str] = {}
 class Prelude:
     """A runtime whose standard library has been taken away, and the way to run trusted chunks in it."""
 
-    __slots__ = ("_extend", "_limits", "_load", "compile_in", "main_address", "native", "runtime")
+    __slots__ = ("_extend", "_limits", "_load", "main_address", "native", "runtime")
 
     def __init__(self, settings: EngineSettings, max_depth: int) -> None:
         self.runtime = new_runtime()
-        self._load, self.compile_in, address, self.native = self.runtime.execute(_text("boot.lua"), name=CHUNK_NAME)
+        self._load, address, self.native = self.runtime.execute(_text("boot.lua"), name=CHUNK_NAME)
         #: Address of the main Lua state.
         self.main_address = int(address, 16)
         limits: dict[str, int] = {

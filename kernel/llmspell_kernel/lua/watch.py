@@ -72,23 +72,33 @@ class Watch:
             self._thread.start()
         elif self._parked:
             self.wake()
-        if self._on_main:
+        if self._on_main and self._previous is None:
             if _HAS_PIPES:
                 self._forward = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
             self._previous = _set_handler(_SIGINT, self._handler)
 
     def end(self) -> None:
-        """Forget the run and give SIGINT back; when Lua has been cleaned up, for Python's own handler may raise."""
+        """Forget the run and give SIGINT back; when Lua has been cleaned up, for Python's own handler may raise.
+
+        Where a door has the signals, they stay here until `close`: taking and giving costs a kernel 27 us a cell.
+        """
         self._run = None
         self._ended += 1
-        self._receive()  # what is in the pipe was meant for this run
-        if self._on_main:
-            if self._forward is not None:
-                signal.set_wakeup_fd(self._forward)
-                self._forward = None
-            if self._previous is not None:
-                _set_handler(_SIGINT, self._previous)
-                self._previous = None
+        if not self._has_door:
+            self._receive()  # what is in the pipe was meant for this run
+            self._give_back()
+
+    @property
+    def _has_door(self) -> bool:
+        return self._forward is not None and self._forward >= 0
+
+    def _give_back(self) -> None:
+        if self._forward is not None:
+            signal.set_wakeup_fd(self._forward)
+            self._forward = None
+        if self._previous is not None:
+            _set_handler(_SIGINT, self._previous)
+            self._previous = None
 
     def break_main(self) -> None:
         """Interrupt what the main thread waits in, from another thread; itself it is in `_on_sigint` already."""
@@ -109,8 +119,9 @@ class Watch:
             pass  # full: it is about to wake anyway
 
     def close(self) -> None:
-        """End the thread and close the pipe."""
+        """End the thread, give the signals back and close the pipe."""
         self._closing = True
+        self._give_back()
         if self._thread is not None:
             self.wake()
             self._thread.join(timeout=5)
@@ -197,16 +208,17 @@ class Watch:
         if self._sent and _SIGINT in signals:
             self._sent = False
             signals = signals.replace(bytes([_SIGINT]), b"", 1)
-        if signals and self._forward is not None and self._forward >= 0:
+        door = self._forward
+        if signals and door is not None and door >= 0:
             try:
-                os.write(self._forward, signals)
+                os.write(door, signals)
             except OSError:
                 pass  # its owner is gone or its pipe is full: the wake-up it wanted has happened
         return _SIGINT in signals
 
     def _interrupt(self, run: Run) -> None:
         """Act on Ctrl-C, unless it is ignored, or a door that has taken the signals decides what it means."""
-        if (self._forward is None or self._forward < 0) and self._previous != signal.SIG_IGN:
+        if not self._has_door and self._previous != signal.SIG_IGN:
             run.stop("interrupt")
 
 

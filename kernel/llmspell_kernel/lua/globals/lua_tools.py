@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from llmspell_kernel.lua.bridge import Bridge
     from llmspell_kernel.lua.runtime import LuaFunction
+    from llmspell_tools.definition import ToolContext
 
 
 class LuaTools:
@@ -62,8 +63,8 @@ class LuaTools:
             raise InvalidParameters(f"Tool.register knows no '{min(unknown)}'", field=min(unknown))
         parameters = _schema(definition.get("parameters"))
 
-        def call(**arguments: Any) -> Any:
-            return self._call(name, arguments)
+        def call(context: ToolContext, **arguments: Any) -> Any:
+            return self._call(context, name, arguments)
 
         self._bridge.registry.register(
             Tool(
@@ -76,16 +77,16 @@ class LuaTools:
                 parameters=parameters,
                 function=call,
                 open_parameters="properties" not in parameters,
-                wants_context=False,
+                wants_context=True,
             )
         )
 
-    def _call(self, name: str, arguments: dict[str, Any]) -> Any:
+    def _call(self, context: ToolContext, name: str, arguments: dict[str, Any]) -> Any:
         if get_ident() != self._owner:
             raise ToolExecutionError(f"the Lua tool '{name}' can be called on its engine's own thread only")
         run = self._bridge.run
         if run is None:
-            raise ToolExecutionError(f"the Lua tool '{name}' can be called while its engine runs a script only")
+            return self._bridge.idle_call(lambda: self._call(context, name, arguments), context)
         # While Lua runs, the hook stops it: SIGINT must not cut through the bridge.
         outer, run.in_tool, run.blocking = (run.in_tool, run.blocking), False, False
         try:

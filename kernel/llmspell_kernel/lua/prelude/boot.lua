@@ -1,8 +1,8 @@
 -- Runs first, in the real globals: takes the pristine standard library away into a private table, empties the
--- globals and returns the one way to compile anything. Trusted code; nothing here is reachable by a script.
+-- globals. Trusted code; nothing here is reachable by a script.
 --
--- Returns: load_prelude(text, ...), compile(text, chunk_name, env), main_address, native (the private table of pristine
--- functions, with `where`, `raise` and `check` added; what a prelude chunk gets first)
+-- Returns: load_prelude(text, ...), the address of the main state, native (the private table of pristine functions, with
+-- `where`, `raise` and `check` added; what a prelude chunk gets first)
 local private = {}
 for name, value in next, _G do
   if type(value) == "table" and value ~= _G then
@@ -37,18 +37,8 @@ local function load_prelude(text, ...)
   return assert(load(text, "=[llmspell]", "t", private))(...)
 end
 
--- Text only: a hostile binary chunk can crash Lua.
--- A cell is tried as an expression first, behind `prefix`.
-local function compile(text, chunk_name, prefix, env)
-  if prefix then
-    local chunk = load(prefix .. text, chunk_name, "t", env)
-    if chunk then return chunk end
-  end
-  return load(text, chunk_name, "t", env)
-end
-
 -- `getinfo(level)` walks the stack from the top, and message handlers run with hooks off: only the first levels count.
-local MAX_LEVELS = 100
+local MAX_LEVELS = 1000
 
 -- The position of the first frame that is neither C nor ours, of this or another coroutine: `script.lua:12: `, or "".
 local function where(co)
@@ -75,4 +65,4 @@ end
 local native = { string_metatable = string_metatable, where = where, raise = raise, check = check }
 for name, value in next, private do native[name] = value end
 
-return load_prelude, compile, format("%p", main), native
+return load_prelude, format("%p", main), native

@@ -9,7 +9,7 @@ local getmetatable, format, select = getmetatable, string.format, select
 local settle, encode = native.settle, native.encode
 local pack, concat = table.pack, table.concat
 
-local MAX_FRAMES, MAX_LEVELS = 50, 300
+local MAX_FRAMES, MAX_LEVELS = 50, 1000
 local trace
 
 local function describe(frame)
