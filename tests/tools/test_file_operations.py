@@ -236,6 +236,25 @@ def test_half_a_surrogate_pair_is_refused(run, root):
 # --- limits ---------------------------------------------------------------------------------------------------------
 
 
+def test_an_append_over_the_limit_leaves_no_empty_file(root):
+    registry = ToolRegistry(settings={"file-operations": {"max_file_bytes": 10}})
+
+    with pytest.raises(LimitExceeded):
+        registry.invoke("file-operations", {"operation": "append", "path": str(root / "new.txt"), "input": "x" * 11})
+    assert not (root / "new.txt").exists()
+
+
+def test_a_copy_over_the_limit_leaves_the_target_as_it_was(root):
+    registry = ToolRegistry(settings={"file-operations": {"max_file_bytes": 10}})
+    (root / "large.txt").write_text("x" * 11, encoding="utf-8")
+    (root / "target.txt").write_text("old", encoding="utf-8")
+    paths = {"source_path": str(root / "large.txt"), "target_path": str(root / "target.txt")}
+
+    with pytest.raises(LimitExceeded, match=r"\[tools.file_operations\] max_file_bytes"):
+        registry.invoke("file-operations", {"operation": "copy", **paths})
+    assert (root / "target.txt").read_text(encoding="utf-8") == "old"
+
+
 def test_size_limits_name_their_key(root):
     (root / "big").write_text("x" * 11)
     registry = ToolRegistry(settings={"file-operations": {"max_file_bytes": 10, "max_entries": 1}})

@@ -11,6 +11,7 @@ import pytest
 from llmspell_tools import asynchronous
 from llmspell_tools.definition import ToolContext, ToolResult, tool
 from llmspell_tools.errors import (
+    CallerError,
     ConfigurationError,
     InvalidParameters,
     LimitExceeded,
@@ -216,6 +217,25 @@ def test_long_names_are_not_echoed_in_full():
         registry.invoke("text-manipulator", {"input": "x", "operation": "trim", "options": {name: 1}})
     for caught in (unknown, parameter, option):
         assert len(str(caught.value.as_json())) < 1_000
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("\x1b[31mred", {}),
+        ("calculator", {"\x1b[31mred": 1}),
+        ("text-manipulator", {"operation": "\x1b[31mred", "input": "x"}),
+        ("text-manipulator", {"operation": "trim", "input": "x", "options": {"\x1b[31mred": 1}}),
+        ("datetime-handler", {"input": "\x1b[31mred"}),
+        ("datetime-handler", {"operation": "now", "timezone": "\x1b[31mred"}),
+        ("datetime-handler", {"operation": "add", "input": "2024-01-01", "amount": 1, "unit": "\x1b[31mred"}),
+    ],
+)
+def test_a_message_shows_a_terminals_commands_and_does_not_give_them(name, params):
+    with pytest.raises(CallerError) as caught:
+        ToolRegistry().invoke(name, params)
+    assert caught.value.message.isprintable()
+    assert r"\x1b[31mred" in caught.value.message
 
 
 @pytest.mark.parametrize("key", [1, None, ("x",)])

@@ -241,12 +241,13 @@ class ToolRegistry:
 
     def _not_found(self, name: str) -> ToolNotFound:
         from llmspell_tools.nearest import nearest_all
+        from llmspell_tools.schema_values import shown
 
         if not isinstance(name, str):
             return ToolNotFound(f"a tool name is a string, not {type(name).__name__}")
         near = nearest_all(canonical(name), self._all(), 3)
         hint = f"did you mean '{near[0]}'?" if near else "`llmspell tool list` shows them all"
-        return ToolNotFound(f"Tool '{name[:100]}' not found; {hint}", details={"tool": name[:100], "nearest": [*near]})
+        return ToolNotFound(f"Tool '{shown(name)}' not found; {hint}", details={"tool": name[:100], "nearest": [*near]})
 
 
 def canonical(name: str) -> str:

@@ -20,6 +20,7 @@ from llmspell_tools.schema_values import (
     list_of,
     mapping_of,
     number_checks,
+    shown,
     sized,
     string_checks,
     type_check,
@@ -115,7 +116,7 @@ def _unknown(name: object, properties: Mapping[str, Check]) -> InvalidParameters
         return InvalidParameters(f"parameter names are strings, not {describe(name)}")
     known = ", ".join(properties) or "none"
     hint = did_you_mean(name, properties) or f"; the parameters are: {known}"
-    return InvalidParameters(f"unknown parameter '{name[:100]}'{hint}", field=name[:100])
+    return InvalidParameters(f"unknown parameter '{shown(name)}'{hint}", field=name[:100])
 
 
 def _missing(name: str, properties: Mapping[str, Check]) -> InvalidParameters:
@@ -240,7 +241,7 @@ def _object_checks(schema: JsonObject) -> list[Check]:
                 raise Mismatch(f"names are strings, not {describe(name)}", "propertyNames")
             if checker is _nothing:
                 hint = did_you_mean(name, properties) or f"; the names are: {', '.join(properties)}"
-                raise Mismatch(f"unknown name '{name[:100]}'{hint}", "additionalProperties")
+                raise Mismatch(f"unknown name '{shown(name)}'{hint}", "additionalProperties")
             try:
                 result[name] = checker(member)
             except Mismatch as mismatch:

@@ -53,16 +53,26 @@ def describe(value: object) -> str:
     if isinstance(value, bytes):
         return f"a string of {len(value)} bytes that is not UTF-8"
     if isinstance(value, str):
-        shown = value if len(value) <= 40 else value[:37] + "…"
-        return f'string "{shown}"'
+        return f'string "{shown(value)}"'
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
-        shown = repr(value) if not isinstance(value, int) or value.bit_length() < 200 else "too long to show"
-        return f"{kind} {shown}"
+        digits = repr(value) if not isinstance(value, int) or value.bit_length() < 200 else "too long to show"
+        return f"{kind} {digits}"
     if isinstance(value, (list, tuple, dict)):
         return f"{'an array' if kind == 'array' else 'an object'} of {len(value)}"
     return kind
+
+
+def shown(text: str, most: int = 40) -> str:
+    """Return a caller's text as a message may show it: not too long, and nothing in it that moves a terminal."""
+    if len(text) > most:
+        text = text[: most - 3] + "…"
+    return text if text.isprintable() else "".join(map(_printable, text))
+
+
+def _printable(char: str) -> str:
+    return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
 
 
 def json_type(value: object) -> str:

@@ -18,6 +18,7 @@ from llmspell_tools.builtin.utility.datetime_zones import find_zone
 from llmspell_tools.definition import tool
 from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import InvalidParameters
+from llmspell_tools.schema_values import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ class _Call:
             converted = moment.astimezone(zone)
         except OverflowError:
             raise InvalidParameters(
-                f"parameter 'input': '{text}' is outside the years 1 to 9999 in {target}", field="input"
+                f"parameter 'input': '{shown(str(text))}' is outside the years 1 to 9999 in {target}", field="input"
             ) from None
         pattern = self.format or _CONVERT_FORMAT
         return envelope(
@@ -187,7 +188,7 @@ class _Call:
         seconds = _UNITS.get(unit.lower())
         if seconds is None:
             raise InvalidParameters(
-                f"parameter 'unit': '{unit[:40]}' is none of: seconds, minutes, hours, days, weeks "
+                f"parameter 'unit': '{shown(unit)}' is none of: seconds, minutes, hours, days, weeks "
                 "(abbreviations: s, sec, m, min, h, hr, d, w)",
                 field="unit",
             )
@@ -196,7 +197,7 @@ class _Call:
             shifted = moment + timedelta(seconds=signed * seconds)
         except OverflowError:
             raise InvalidParameters(
-                f"parameter 'amount': {text} and {signed} {unit} is outside the years 1 to 9999", field="amount"
+                f"parameter 'amount': the date so many {unit} away is outside the years 1 to 9999", field="amount"
             ) from None
         pattern = self.format or UTC_FORMAT
         return envelope(

@@ -11,6 +11,7 @@ or be left out; the weekday of an RFC 2822 date may be left out, but a wrong one
 from __future__ import annotations
 
 from llmspell_tools.errors import InvalidParameters
+from llmspell_tools.schema_values import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,11 +95,10 @@ def parse_moment(text: str, field: str, zone: tzinfo) -> tuple[datetime, str]:
             reason = reason or why
             continue
         return _moment(fields, text, field, zone), pattern
-    shown = text if len(text) <= 60 else text[:57] + "..."
     if reason:
-        raise InvalidParameters(f"parameter '{field}': '{shown}' is no date: {reason}", field=field)
+        raise InvalidParameters(f"parameter '{field}': '{shown(text, 60)}' is no date: {reason}", field=field)
     raise InvalidParameters(
-        f"parameter '{field}': '{shown}' is in none of the known date formats; operation 'formats' lists them",
+        f"parameter '{field}': '{shown(text, 60)}' is in none of the known formats; operation 'formats' lists them",
         field=field,
     )
 
@@ -152,14 +152,14 @@ def _moment(fields: Fields, text: str, field: str, zone: tzinfo) -> datetime:
     )
     if fields.weekday is not None and fields.weekday != moment.weekday():
         raise InvalidParameters(
-            f"parameter '{field}': '{text}' is a {WEEKDAYS[moment.weekday()]}, not a {WEEKDAYS[fields.weekday]}",
+            f"parameter '{field}': '{shown(text)}' is a {WEEKDAYS[moment.weekday()]}, not a {WEEKDAYS[fields.weekday]}",
             field=field,
         )
     try:
         there = moment.astimezone(UTC)
     except OverflowError:
         raise InvalidParameters(
-            f"parameter '{field}': '{text}' is outside the years 1 to 9999 in UTC", field=field
+            f"parameter '{field}': '{shown(text)}' is outside the years 1 to 9999 in UTC", field=field
         ) from None
     if fields.offset_s is None and there.astimezone(zone).replace(tzinfo=None) != moment.replace(tzinfo=None):
         raise InvalidParameters(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llmspell_tools.builtin.utility.datetime_parsing import offset_seconds
 from llmspell_tools.errors import InvalidParameters, ToolUnavailable
+from llmspell_tools.schema_values import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def _fixed(name: str, field: str) -> tzinfo:
     seconds = offset_seconds(name)
     if seconds is None:
         raise InvalidParameters(
-            f"parameter '{field}': '{name[:40]}' is no offset; write it as +02:00, less than a day", field=field
+            f"parameter '{field}': '{shown(name)}' is no offset; write it as +02:00, less than a day", field=field
         )
     return timezone(timedelta(seconds=seconds))
 
@@ -58,7 +59,7 @@ def _unknown(name: str, field: str) -> Exception:
     folded = name[:100].strip().lower().replace(" ", "_")
     near = by_lower.get(folded) or by_lower.get(nearest(folded, by_lower) or "") or _by_city(folded, by_lower)
     hint = f"did you mean '{near}'?" if near else "use an IANA name such as 'Europe/Berlin', or an offset as '+02:00'"
-    return InvalidParameters(f"parameter '{field}': unknown time zone '{name[:60]}'; {hint}", field=field)
+    return InvalidParameters(f"parameter '{field}': unknown time zone '{shown(name, 60)}'; {hint}", field=field)
 
 
 def _by_city(name: str, by_lower: dict[str, str]) -> str | None:
