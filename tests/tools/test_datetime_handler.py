@@ -88,8 +88,8 @@ def test_parse_gives_all_parts():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "known date formats"),
-        ("soon", "known date formats"),
+        ("", "known formats"),
+        ("soon", "known formats"),
         ("0000-01-01", "year 0 is outside 1 to 9999"),
         ("10000-01-01", "year 10000 is outside 1 to 9999"),
         ("99999999999999999999-01-01", "of more than nine digits"),
@@ -105,10 +105,10 @@ def test_parse_gives_all_parts():
         ("9" * 5000, "outside the years 1 to 9999"),
         ("9999-12-31T23:59:59-01:00", "outside the years 1 to 9999"),
         ("0001-01-01T00:00:00+01:00", "outside the years 1 to 9999"),
-        ("2024-01-01T00:00:00+25:00", "known date formats"),
-        ("\uff12\uff10\uff12\uff14-01-01", "known date formats"),
-        ("2024-01-01\x00", "known date formats"),
-        ("2024-01-01" * 10_000, "known date formats"),
+        ("2024-01-01T00:00:00+25:00", "known formats"),
+        ("\uff12\uff10\uff12\uff14-01-01", "known formats"),
+        ("2024-01-01\x00", "known formats"),
+        ("2024-01-01" * 10_000, "known formats"),
     ],
 )
 def test_what_is_no_date_is_refused_with_its_reason(text, said):
