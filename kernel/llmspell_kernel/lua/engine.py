@@ -255,7 +255,6 @@ class LuaEngine:
         self._forget_template = _nothing
 
     def _conclude(self, run: Run, name: str, outcome: Any, failure: BaseException | None) -> Execution:
-        trace = self._take_trace()
         self._bridge.run_ended()
         if run.reason == "memory" or isinstance(failure, MemoryError):
             self._collect()
@@ -269,7 +268,7 @@ class LuaEngine:
             return Execution([], None, run.exit_code)
         if run.reason is not None:
             stopped = run.error(self._settings.max_memory_bytes)
-            stopped.details.update(self._details(name, trace))
+            stopped.details.update(self._details(name, self._take_trace()))
             raise stopped from None
         if isinstance(failure, LlmspellError):
             raise failure
