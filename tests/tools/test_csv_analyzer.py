@@ -775,3 +775,27 @@ def test_any_text_is_answered_or_refused(text, operation):
     options = {"options": {"format": "json"}} if operation == "convert" else {}
     with contextlib.suppress(InvalidParameters):
         assert run(operation, text, **options).text
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "line"),
+    [
+        (b"name,n\n" + b"abcd,1\n" * 100_000 + b"ab\xffd,1\n", None, 100_002),  # far behind what is looked at first
+        (b"name,n\nab\xffd,1\n", "ascii", 2),
+        (b"n\xff,m\n1,2\n", "utf-8", 1),
+    ],
+)
+def test_a_byte_that_is_no_text_is_found_wherever_it_stands(files, tmp_path, content, encoding, line):
+    (tmp_path / "bad.csv").write_bytes(content)
+    options = {} if encoding is None else {"options": {"encoding": encoding}}
+
+    with pytest.raises(InvalidParameters, match=r"options\.encoding") as caught:
+        run("analyze", registry=files, input_file="bad.csv", **options)
+    assert caught.value.details["line"] == line
+
+
+def test_half_a_utf_16_character_is_no_text(files, tmp_path):
+    (tmp_path / "odd.csv").write_bytes("a,b\n1,2\n".encode("utf-16le") + b"x")
+
+    with pytest.raises(InvalidParameters, match="is not UTF-16LE"):
+        run("analyze", registry=files, input_file="odd.csv", options={"encoding": "utf-16le"})

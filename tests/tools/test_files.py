@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
@@ -9,11 +10,12 @@ import subprocess
 import sys
 import textwrap
 import threading
+from pathlib import Path
 
 import pytest
 
 from llmspell_tools import files
-from llmspell_tools.errors import LimitExceeded, LlmspellError, PermissionDenied, ToolExecutionError
+from llmspell_tools.errors import Cancelled, LimitExceeded, LlmspellError, PermissionDenied, ToolExecutionError
 from llmspell_tools.policy import Policy
 
 
@@ -493,3 +495,46 @@ def test_the_fallback_without_openat_decides_alike(policy, tmp_path, monkeypatch
             get(policy, path)
     files.remove(policy, "out", "t")
     assert not os.path.lexists("out")
+
+
+def another_file_system(monkeypatch):
+    """Let the next `os.replace` fail as between file systems; the commit of the copy after it is on one again."""
+    real = os.replace
+
+    def refuse(*_, **__):
+        monkeypatch.setattr(os, "replace", real)
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "replace", refuse)
+
+
+def test_a_file_is_moved_to_another_file_system_by_copying(policy, monkeypatch):
+    Path("old.txt").write_text("content")
+    another_file_system(monkeypatch)
+
+    files.rename(policy, "old.txt", "new.txt", "t")
+
+    assert Path("new.txt").read_text() == "content"
+    assert not Path("old.txt").exists()
+
+
+def test_a_move_to_another_file_system_that_is_stopped_moves_nothing(policy, monkeypatch):
+    Path("old.txt").write_text("content")
+    another_file_system(monkeypatch)
+
+    def stop():
+        raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        files.rename(policy, "old.txt", "new.txt", "t", check=stop)
+    assert Path("old.txt").read_text() == "content"
+    assert not Path("new.txt").exists()
+
+
+def test_a_folder_is_not_moved_to_another_file_system(policy, monkeypatch):
+    Path("folder").mkdir()
+    another_file_system(monkeypatch)
+
+    with pytest.raises(ToolExecutionError) as caught:
+        files.rename(policy, "folder", "moved", "t")
+    assert caught.value.details["error"] == "EXDEV"

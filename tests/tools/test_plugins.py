@@ -76,3 +76,33 @@ def test_built_in_tools_are_found_without_looking_for_plugins():
         raise AssertionError("looked for plug-ins")
 
     assert ToolRegistry(discover=never).get("calculator").name == "calculator"
+
+
+@pytest.mark.parametrize("target", ["shouter_plugin", "shouter_plugin:shout"])
+def test_an_entry_point_names_a_tool_or_a_module_of_tools(site, target):
+    (site / "shouter-1.0.dist-info/entry_points.txt").write_text(f"[llmspell.tools]\nx = {target}\n", encoding="utf-8")
+
+    assert [each.name for each in discover(path=[str(site)])] == ["shout"]
+
+
+@pytest.mark.parametrize("target", ["shouter_plugin:__name__", "shouter_plugin:missing", "no_such_module:x"])
+def test_an_entry_point_that_is_no_tool_is_reported(site, target):
+    (site / "shouter-1.0.dist-info/entry_points.txt").write_text(f"[llmspell.tools]\nx = {target}\n", encoding="utf-8")
+    reported = []
+
+    assert discover(report=reported.append, path=[str(site), str(site / "missing")]) == []
+    assert [target in error.message for error in reported] == [True]
+
+
+def test_entry_points_that_are_no_text_are_none(site):
+    (site / "shouter-1.0.dist-info/entry_points.txt").write_bytes(b"\xff")
+
+    assert list(entry_points([str(site)])) == []
+
+
+def test_a_tool_file_that_exits_is_reported(tmp_path):
+    (tmp_path / "leaver.py").write_text("raise SystemExit(3)", encoding="utf-8")
+    reported = []
+
+    assert discover([str(tmp_path)], reported.append, path=[]) == []
+    assert "leaver.py" in reported[0].message

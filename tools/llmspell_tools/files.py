@@ -200,11 +200,11 @@ def remove(policy: Policy, path: str, tool: str, *, folders: bool = False) -> No
             raise failed("delete", path, error) from error
 
 
-def rename(policy: Policy, source: str, target: str, tool: str) -> None:
+def rename(policy: Policy, source: str, target: str, tool: str, *, check: Callable[[], None] | None = None) -> None:
     """Move a file, folder or link; an existing target file is replaced.
 
     Both ends must be writable and the source readable (else a move would make it so). Between file systems
-    a file is copied and then removed; a folder is refused there.
+    a file is copied and then removed, with ``check`` called as `copy` does; a folder is refused there.
     """
     with (
         walk(policy, source, tool, "write", follow=False) as old,
@@ -219,7 +219,7 @@ def rename(policy: Policy, source: str, target: str, tool: str) -> None:
             if error.errno != errno.EXDEV or not st.S_ISREG(old.found.st_mode):
                 named = target if error.errno in (errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST) else source
                 raise failed("move", named, error) from error
-    copy(policy, source, target, tool)
+    copy(policy, source, target, tool, check=check)
     remove(policy, source, tool)
 
 

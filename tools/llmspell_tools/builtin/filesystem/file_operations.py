@@ -259,7 +259,7 @@ class _Call:
         return self._moved("copy", f"Copied {self._source} to {self._target}")
 
     def move(self) -> ToolResult:
-        files.rename(self._policy, self._source, self._target, self._tool)
+        files.rename(self._policy, self._source, self._target, self._tool, check=self._context.check)
         return self._moved("move", f"Moved {self._source} to {self._target}")
 
     def _moved(self, operation: str, message: str) -> ToolResult:
