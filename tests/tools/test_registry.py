@@ -191,6 +191,21 @@ def test_a_signal_set_before_the_call_stops_it(registry):
         registry.invoke("waiting", context=registry.context(signal=signal))
 
 
+def test_a_callback_that_fails_does_not_keep_the_others_from_running():
+    signal, ran = CancelSignal(), []
+
+    def fail():
+        raise ValueError("gone")
+
+    for callback in (lambda: ran.append(1), fail, lambda: ran.append(2)):
+        signal.on_set(callback)
+    with pytest.raises(ValueError, match="gone"):
+        signal.set()
+    signal.on_set(lambda: ran.append(3))
+
+    assert ran == [1, 2, 3]
+
+
 def test_a_signal_from_another_thread_stops_a_running_tool(registry):
     context = registry.context()
     threading.Timer(0.02, context.signal.set).start()

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
-    from llmspell_tools.definition import CancelSignal, ProgressSink, ToolResult
+    from llmspell_tools.context import CancelSignal, ProgressSink
+    from llmspell_tools.definition import ToolResult
     from llmspell_tools.types import JsonValue
 
     #: Finds tools that are not built in; called at most once, when first needed.
@@ -259,10 +260,8 @@ _aliases: dict[str, str] = {}
 
 
 def _manifest_aliases() -> dict[str, str]:
-    if not _aliases:
-        for name, entry in TOOLS.items():
-            for alias in entry.get("aliases", ()):
-                _aliases[canonical(alias)] = name
+    if not _aliases:  # filled in one step, so that no other thread sees a part
+        _aliases.update({canonical(alias): name for name, entry in TOOLS.items() for alias in entry.get("aliases", ())})
     return _aliases
 
 
