@@ -33,14 +33,16 @@ class CancelSignal:
     def set(self) -> None:
         """Ask the run to stop; callbacks run once, on the calling thread, in order, even after one that fails."""
         self.cancelled = True
-        try:
-            while self._callbacks:
-                self._callbacks.pop(0)()  # popped in one step: two setters never run one callback twice
-        except IndexError:
-            return  # another setter took the last one
-        finally:
-            if self._callbacks:
+        while self._callbacks:
+            try:
+                callback = self._callbacks.pop(0)  # atomic: two setters never run one callback twice
+            except IndexError:
+                return
+            try:
+                callback()
+            except BaseException:
                 self.set()
+                raise
 
     def on_set(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Run `callback` when the signal is set, at once if it is already; return a function that forgets it."""
