@@ -75,10 +75,10 @@ WORKLOADS = {
     "strings": "while true do local s = '' for i = 1, 300 do s = s .. i end end",
     "prints": "while true do print(total) for i = 1, 100 do end end",
     "json": "while true do JSON.parse(JSON.stringify({ a = { 1, 2, { b = 'c' } }, list = keep })) end",
-    "tool": "local c = Tool.get('calculator') while true do c:execute{ input = '1 + 2' } end",
+    "tool": "local c = Tool.get('calculator') while true do assert(c:execute{ input = '1 + 2' }.result.result == 3) end",
     "tool in pcall": "while true do pcall(function() while true do Tool.invoke('calculator', { input = '2*3' }) end end) end",
     "tool that fails": "while true do pcall(Tool.invoke, 'calculator', { wrong = 1 }) end",
-    "lua tool": "while true do Tool.invoke('lua-spin', { n = 50 }) end",
+    "lua tool": "while true do assert(Tool.invoke('lua-spin', { n = 50 }).data.sum == 1275) end",
     "lua tool that spins": "while true do pcall(Tool.invoke, 'lua-forever', {}) end",
     "lua tool in coroutine": """while true do
         coroutine.wrap(function() for i = 1, 5 do Tool.invoke('lua-spin', { n = 5 }) coroutine.yield() end end)() end""",

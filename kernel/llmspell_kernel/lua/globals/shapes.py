@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    #: ``(True, text, metadata, media, number of the shape, scalars...)``, or None for a value of another shape.
+    #: ``(number of the shape, scalars...)``, or None for a value of another shape.
     Match = Callable[[Any], tuple[Any, ...] | None]
 
 _MAX_SHAPES = 500
@@ -121,7 +121,7 @@ def _matcher(number: int, template: Mapping[str, Any]) -> Match:
     lines = ["def match(d0):", " try:"]
     scalars: list[str] = []
     _match_dict("d0", template, lines, scalars)
-    lines.append(f"  return (True, None, None, None, {number}, {', '.join(scalars)})")
+    lines.append(f"  return ({number}, {', '.join(scalars)})")
     lines.append(" except KeyError:")
     lines.append("  return None")
     namespace: dict[str, Any] = {}

@@ -81,7 +81,7 @@ class ToolCalls:
         """Call a tool with flat parameters: key, scalar, key, scalar...
 
         Returns:
-            ``(True, text, metadata, media, shape, scalar, ...)``: see `shapes.py`; or
+            ``(shape, scalar, ...)`` or ``(True, text, metadata, media, shape, scalar, ...)``: see `shapes.py`; or
             ``(True, result, metadata, media, None, output)``; or ``(False, kind, message)``.
         """
         try:
@@ -141,7 +141,9 @@ class ToolCalls:
         if answer is None:
             return True, result, metadata, media, None, to_lua(output)
         text = to_lua_text(result.text) if result.has_own_text else None
-        return (True, text, metadata, media, *answer[4:])
+        if text is None and metadata is None and media is None:
+            return answer
+        return (True, text, metadata, media, *answer)
 
     def shape(self, number: int) -> str:
         """Return the Lua text of a shape's constructor."""

@@ -1,8 +1,10 @@
 -- The global Tool. Parameters that are flat cross as they are, others as a stream; results are built here.
 --
--- host: call(name, key, value, ...), call_stream(name, stream...) -> true, result, metadata, media, answer... |
---   false, kind, message; lazy(result, key), shape_text(shape, stream...), data(text): what is read late; describe(name); list(category, words); categories(); get_info(name);
---   last_error(); shape(number) -> constructor's text; register(stream...); bind(dispatch), unbind() around calls inside coroutines.
+-- host: call(name, key, value, ...), call_stream(name, stream...) -> shape, scalar... |
+--   true, text or result, metadata, media, shape or nil, answer... | false, kind, message; shape(number) -> text of a
+--   constructor; lazy(result, key), shape_text(shape, stream...), data(text): what is read late; describe(name),
+--   list(category, words), categories(), get_info(name); last_error(); register(stream...);
+--   bind(dispatch), unbind() around calls inside coroutines.
 -- Returns the global, and dispatch(name, params): how Python calls the tools written in Lua.
 local native, host = ...
 local call, call_stream = host.call, host.call_stream
@@ -70,7 +72,10 @@ end
 -- Calls ---------------------------------------------------------------------------------------------------------------
 
 local function finish(name, prefix, ok, ...)
-  if ok then return build(...) end
+  local builder = builders[ok]
+  if builder then return builder(nil, nil, nil, ...) end
+  if ok == true then return build(...) end
+  if ok then return make_builder(ok)(nil, nil, nil, ...) end
   local kind, message = ...
   if kind == "not found" and prefix == nil then return raise("Tool '" .. name .. "' not found") end
   return raise((prefix or "Tool execution failed: ") .. message)
