@@ -414,14 +414,16 @@ def test_test_runs_the_examples_and_shows_outputs_on_request(desk):
     assert verbose["details"][0]["output"] == {"said": "a", "length": 1}
 
 
-def test_test_says_when_an_example_does_not_hold(desk):
-    wrong = ({"description": "lies", "params": {"text": "a"}, "result": {"said": "b"}},)
-    desk.registry.get("echo-tool").examples = wrong
+@tool(name="lying-tool", examples=({"description": "lies", "params": {}, "result": {"said": "b"}},))
+def lying_tool() -> dict[str, Any]:
+    """Say something else than promised."""
+    return {"said": "a"}
 
-    try:
-        reply = ask(desk, command="test", name="echo-tool")
-    finally:
-        desk.registry.get("echo-tool").examples = echo_tool.examples
+
+def test_test_says_when_an_example_does_not_hold(desk):
+    desk.registry.register(lying_tool)
+
+    reply = ask(desk, command="test", name="lying-tool")
 
     assert (reply["status"], reply["success"]) == ("ok", False)
     assert reply["details"] == [{"description": "lies", "passed": False}]
