@@ -4,8 +4,9 @@
     def hash_calculator(context: ToolContext, *, operation: Literal["hash", "verify"], input: str | None = None): ...
 
 A `Tool` is a value: it knows neither the registry that holds it nor the door that calls it. Built-in tools come from
-the generated manifest with their schemas ready; a plug-in's schema is read from its signature and docstring when it is
-first asked for (`signature.py`). Everything here is on the start path, so: plain classes, no heavy imports.
+the generated manifest with their schemas as JSON text, which is decoded when it is first asked for; a plug-in's schema
+is read from its signature and docstring then (`signature.py`). Everything here is on the start path, so: plain
+classes, no heavy imports.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from llmspell_tools.types import JsonObject, JsonValue
 
     Failure = Literal["raise", "envelope"]
+    #: A schema, its JSON text, or what makes it when it is first asked for.
+    Schema = JsonObject | str | Callable[[], JsonObject]
 
 #: All that the author of a tool imports.
 __all__ = ["LEVELS", "CancelSignal", "Tool", "ToolContext", "ToolResult", "tool"]
@@ -80,19 +83,24 @@ class ToolResult:
 
 
 class Tool:
-    """A tool's definition; the values are those of `tool`, with the schema ready or read when first asked for."""
+    """A tool's definition; the values are those of `tool`.
+
+    Schemas and examples may come as JSON text. `parameters`, `returns` and `examples` are shared by all who ask, from
+    any thread: read them, never change them.
+    """
 
     __slots__ = (
         "_description",
+        "_examples",
         "_function",
         "_parameters",
+        "_returns",
         "aliases",
         "annotations",
         "blocking",
         "category",
         "checker",
         "checks_output",
-        "examples",
         "failure",
         "level",
         "levels",
@@ -102,7 +110,6 @@ class Tool:
         "operation_annotations",
         "parameter_aliases",
         "requires",
-        "returns",
         "settings",
         "version",
         "wants_context",
@@ -116,8 +123,8 @@ class Tool:
         function: Callable[..., Any] | None = None,
         module: str = "",
         description: str | None = None,
-        parameters: JsonObject | None = None,
-        returns: JsonObject | None = None,
+        parameters: Schema | None = None,
+        returns: Schema | None = None,
         level: str = "safe",
         levels: Mapping[str, str] | None = None,
         aliases: Sequence[str] = (),
@@ -126,7 +133,7 @@ class Tool:
         annotations: Mapping[str, bool] | None = None,
         operation_annotations: Mapping[str, Mapping[str, bool]] | None = None,
         settings: Mapping[str, JsonValue] | None = None,
-        examples: Sequence[JsonObject] = (),
+        examples: Sequence[JsonObject] | str = (),
         failure: Failure = "raise",
         blocking: bool = False,
         open_parameters: bool = False,
@@ -143,7 +150,7 @@ class Tool:
         self._function = function
         self._description = description
         self._parameters = parameters
-        self.returns = returns
+        self._returns = returns
         self.level = level
         self.levels: Mapping[str, str] = levels or {}
         self.aliases = tuple(aliases)
@@ -152,7 +159,7 @@ class Tool:
         self.annotations: Mapping[str, bool] = annotations or {}
         self.operation_annotations: Mapping[str, Mapping[str, bool]] = operation_annotations or {}
         self.settings: Mapping[str, JsonValue] = settings or {}
-        self.examples = tuple(examples)
+        self._examples = examples
         self.failure = failure
         self.blocking = blocking
         self.open_parameters = open_parameters
@@ -185,7 +192,22 @@ class Tool:
         """The JSON Schema (2020-12) of the parameters; always an object schema."""
         if self._parameters is None:
             self._read_signature()
-        return self._parameters or {}
+        self._parameters = schema = _schema(self._parameters) or {}
+        return schema
+
+    @property
+    def returns(self) -> JsonObject | None:
+        """The JSON Schema (2020-12) of the output; None if the tool declares none."""
+        self._returns = schema = _schema(self._returns)
+        return schema
+
+    @property
+    def examples(self) -> tuple[JsonObject, ...]:
+        """Example calls, ``{description, params, result}``; the result is a part of the output."""
+        examples: Any = self._examples
+        if examples.__class__ is not tuple:
+            self._examples = examples = tuple(_decoded(examples) if isinstance(examples, str) else examples)
+        return examples  # type: ignore[no-any-return]  # what the manifest says is what it was made from
 
     def _read_signature(self) -> None:
         from llmspell_tools.signature import read_signature
@@ -214,6 +236,19 @@ class Tool:
         return f"Tool({self.name!r})"
 
 
+def _schema(source: Schema | None) -> JsonObject | None:
+    if source is None or isinstance(source, dict):
+        return source
+    schema: JsonObject = _decoded(source) if isinstance(source, str) else source()
+    return schema
+
+
+def _decoded(text: str) -> Any:
+    from llmspell_tools.jsontext import loads
+
+    return loads(text)
+
+
 def _wants_context(function: Callable[..., Any]) -> bool:
     while (inner := getattr(function, "__wrapped__", None)) is not None:  # the signature is read from the inmost, too
         function = inner
@@ -236,7 +271,7 @@ def tool(
     examples: Sequence[JsonObject] = (),
     failure: Failure = "raise",
     blocking: bool = False,
-    returns: JsonObject | None = None,
+    returns: Schema | None = None,
     open_parameters: bool = False,
     version: str = "1.0.0",
 ) -> Callable[[Callable[..., Any]], Tool]:
@@ -256,7 +291,8 @@ def tool(
         examples: ``{description, params, result}``; the result is a part of the output.
         failure: Whether an expected failure is raised or returned as an envelope with success = false.
         blocking: The function can block without calling `context.check()`.
-        returns: JSON Schema of the output.
+        returns: JSON Schema of the output (`returns.py` writes it short), or a function that makes it when it is asked
+            for, which keeps it out of the tool's start.
         open_parameters: Accept parameters that the signature does not name (as `**parameters`).
         version: The tool's own version, `major.minor.patch`.
     """
