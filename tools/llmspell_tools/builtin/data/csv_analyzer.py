@@ -17,12 +17,14 @@ from llmspell_tools.definition import ToolContext, ToolResult, tool
 from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import InvalidParameters
 from llmspell_tools.jsontext import dumps
+from llmspell_tools.returns import choice, envelope_schema, mapping, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Annotated, Any, Literal
 
+    from llmspell_tools.returns import Short
     from llmspell_tools.types import JsonObject, JsonValue
 
 _TEXTS: JsonObject = {"type": "object", "additionalProperties": {"type": "string"}}
@@ -54,6 +56,68 @@ _TAKES = {
     "transform": ("add_columns", "rename_columns"),
 }  # fmt: skip
 _NEEDS = {"convert": ("format",), "filter": ("filter",), "validate": ("rules",)}
+
+_COLUMN = record(
+    {
+        "name": "string",
+        "data_type": choice("integer", "float", "boolean", "date", "datetime", "string", "mixed"),
+        "null_count": "integer",
+        "unique_count": "integer",
+        "unique_count_is_approximate": "boolean",
+        "min_value": ("string", "null"),
+        "max_value": ("string", "null"),
+        "mean": ("number", "null"),
+        "median": ("number", "null"),
+        "median_is_approximate": "boolean",
+        "std_dev": ("number", "null"),
+        "sample_values": ["string"],
+    }
+)
+_ANALYSIS = record(
+    {
+        "row_count": "integer",
+        "column_count": "integer",
+        "encoding": choice(*ENCODINGS.values()),
+        "delimiter": "string",
+        "has_headers": choice(True),
+        "columns": [_COLUMN],
+        "file_size_bytes": "integer",
+        "parse_errors": ["string"],
+    }
+)
+#: A malformed line has its `line` instead of row, column and value.
+_WRONG = record(
+    {
+        "row": ("integer", "null"),
+        "line?": "integer",
+        "column": ("string", "null"),
+        "value": ("string", "null"),
+        "error": "string",
+    }
+)
+_VERDICT = record({"valid": "boolean", "errors": [_WRONG], "total_rows": "integer", "error_count": "integer"})
+_ROWS: Short = [mapping(("string", "number", "boolean", "null"))]
+_TABLE = record(
+    {
+        "format": choice("parquet", "excel", "xlsx"),
+        "encoding": choice("base64"),
+        "data": "string",
+        "size_bytes": "integer",
+    }
+)
+_WRITTEN = record({"output_file": "string", "rows": "integer", "size_bytes": "integer"})
+_TEXT: Short = ("string", _WRITTEN)
+_RETURNS = envelope_schema(
+    {
+        "analyze": _ANALYSIS,
+        "convert": ("string", _ROWS, _TABLE, _WRITTEN),
+        "filter": _TEXT,
+        "transform": _TEXT,
+        "validate": _VERDICT,
+        "sample": _TEXT,
+    },
+    failures={},
+)
 
 
 @tool(
@@ -103,6 +167,7 @@ _NEEDS = {"convert": ("format",), "filter": ("filter",), "validate": ("rules",)}
             "result": {"result": {"valid": False, "error_count": 1, "total_rows": 2}},
         },
     ),
+    returns=_RETURNS,
 )  # fmt: skip
 def csv_analyzer(
     context: ToolContext,

@@ -14,6 +14,7 @@ from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import InvalidParameters, LimitExceeded
 from llmspell_tools.isolated import Limits, WorkerPool
 from llmspell_tools.jsontext import dumps, loads
+from llmspell_tools.returns import envelope_schema, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _MESSAGES = {
     "validate": "JSON validation completed",
     "stream": "JSON stream processing completed",
 }
+_ERROR = record({"path": "string", "message": "string", "keyword": "string"})
 
 
 @tool(
@@ -77,6 +79,15 @@ _MESSAGES = {
             "params": {"operation": "stream", "input": '{"a": 1}\n{"a": 2}', "query": ".a"},
             "result": {"operation": "stream", "result": [1, 2]},
         },
+    ),
+    returns=envelope_schema(
+        {  # without a result where it went to output_file
+            "query?": "any",
+            "validate?": record({"is_valid": "boolean", "errors": [_ERROR]}),
+            "stream?": ["any"],
+        },
+        {"metadata?": record({"file_path": "string", "file_size": "integer"})},
+        failures={},
     ),
 )
 def json_processor(

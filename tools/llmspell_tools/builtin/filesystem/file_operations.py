@@ -21,6 +21,7 @@ from llmspell_tools.errors import (
     ToolExecutionError,
     ToolTimeout,
 )
+from llmspell_tools.returns import choice, envelope_schema, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +39,41 @@ _ALIASES = {
 _BOTH_PATHS = ("source_path", "target_path")
 #: Operations that only look.
 _LOOKS = ("read", "list_dir", "ls", "dir", "metadata", "stat", "info", "exists")
+
+_TYPE = choice("file", "directory", "symlink", "unknown")
+_ENTRY = record({"name": "string", "path": "string", "type": _TYPE, "size": "integer", "modified": "string"})
+_FACTS = record(
+    {
+        "path": "string",
+        "type": _TYPE,
+        "size": "integer",
+        "readonly": "boolean",
+        "created": ("string", "null"),
+        "modified": "string",
+        "accessed": "string",
+    }
+)
+_MOVED = record({"source": "string", "target": "string"})
+_RETURNS = envelope_schema(
+    {
+        "read": record({"input": "string", "size": "integer"}),
+        "write": None,
+        "append": record({"appended_size": "integer"}),
+        "delete": None,
+        "create_dir": record({"recursive": "boolean"}),
+        "list_dir": record({"entries": [_ENTRY], "count": "integer"}),
+        "copy": _MOVED,
+        "move": _MOVED,
+        "metadata": _FACTS,
+        "exists": record({"exists": "boolean"}),
+    },
+    {"metadata?": record({"file_path": "string", "file_size?": "integer"})},
+    failures={
+        "write": record(
+            {"path": "string", "error_type": choice("security_violation", "validation_error", "execution_error")}
+        ),
+    },
+)
 
 
 @tool(
@@ -83,6 +119,7 @@ _LOOKS = ("read", "list_dir", "ls", "dir", "metadata", "stat", "info", "exists")
             "result": {"success": True, "message": "Deleted file: {folder}/notes.txt"},
         },
     ),
+    returns=_RETURNS,
 )  # fmt: skip
 def file_operations(
     context: ToolContext,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Literal
 
+    from llmspell_tools.returns import Short
     from llmspell_tools.types import JsonObject
 
 _REMEMBERED = 256
@@ -47,6 +48,33 @@ _FUNCTIONS: JsonObject = {
         "% has the sign of its left side; -2^2 is -4"
     ),
 }  # fmt: skip
+
+
+def _returns() -> JsonObject:
+    from llmspell_tools.returns import choice, envelope_schema, mapping, record  # 2 % of a call from the shell
+
+    value = record(
+        {
+            "input": "string",
+            "result": ("number", choice("Infinity", "-Infinity", "NaN")),
+            "result_type": choice("float", "special"),
+            "variables": mapping("number"),
+        }
+    )
+    lists: dict[str, Short] = {name: ["string"] for name in _FUNCTIONS if name not in ("examples", "note")}
+    spent = record({"memory_bytes": "integer", "cpu_time_ms": "number", "operations_count": "integer"})
+    return envelope_schema(
+        {
+            "evaluate": value,
+            "validate": (
+                record({"input": "string", "valid": choice(True)}),
+                record({"input": "string", "valid": choice(False), "error": "string"}),
+            ),
+            "functions": record({**lists, "examples": mapping("string"), "note": "string"}),
+        },
+        {"resource_usage?": spent},
+        failures={"evaluate": None},
+    )
 
 
 @tool(
@@ -88,6 +116,7 @@ _FUNCTIONS: JsonObject = {
         },
     ),
     failure="envelope",
+    returns=_returns,
 )
 def calculator(
     context: ToolContext,

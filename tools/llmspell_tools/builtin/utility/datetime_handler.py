@@ -18,6 +18,7 @@ from llmspell_tools.builtin.utility.datetime_zones import find_zone
 from llmspell_tools.definition import tool
 from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import InvalidParameters
+from llmspell_tools.returns import choice, envelope_schema, mapping, record
 from llmspell_tools.schema_values import shown
 
 TYPE_CHECKING = False
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Literal
 
+    from llmspell_tools.returns import Short
     from llmspell_tools.types import JsonObject
 
 _CONVERT_FORMAT = "%Y-%m-%d %H:%M:%S %Z"
@@ -35,6 +37,64 @@ _UNITS = {
     **dict.fromkeys(("day", "days", "d"), 86_400),
     **dict.fromkeys(("week", "weeks", "w"), 604_800),
 }
+
+_DATE = ("string", "integer")
+_PARTS: dict[str, Short] = {
+    **dict.fromkeys(("year", "month", "day", "hour", "minute", "second"), "integer"),
+    "weekday": choice(*WEEKDAYS),
+}
+_SHIFTED = record({"input": _DATE, "amount": "integer", "unit": "string", "original": "string", "result": "string"})
+_RETURNS = envelope_schema(
+    {
+        "parse": record(
+            {
+                "input": _DATE,
+                "parsed": record({"utc": "string", "timestamp": "integer", **_PARTS}),
+                "format_used": "string",
+                "input_format": "string",
+            }
+        ),
+        "now": record({"timezone": "string", "datetime": "string", "format": "string"}),
+        "convert_timezone": record(
+            {"input": _DATE, "target_timezone": "string", "original": "string", "converted": "string"}
+        ),
+        "add": _SHIFTED,
+        "subtract": _SHIFTED,
+        "difference": record(
+            {
+                "start": _DATE,
+                "end": _DATE,
+                "difference": record(
+                    {
+                        "total_seconds": "integer",
+                        "days": "integer",
+                        "hours": "integer",
+                        "minutes": "integer",
+                        "human_readable": "string",
+                    }
+                ),
+            }
+        ),
+        "info": record(
+            {
+                "input": _DATE,
+                "info": record(
+                    {
+                        **_PARTS,
+                        "day_of_year": "integer",
+                        "week_of_year": "integer",
+                        "is_leap_year": "boolean",
+                        "days_in_month": "integer",
+                        "start_of_day": "string",
+                        "end_of_day": "string",
+                    }
+                ),
+            }
+        ),
+        "formats": record({"available_formats": ["string"], "example_formats": mapping("string")}),
+    },
+    failures={},
+)
 
 
 @tool(
@@ -78,6 +138,7 @@ _UNITS = {
             "result": {"result": {"difference": {"days": 2, "hours": 49, "human_readable": "2 days, 1 hour"}}},
         },
     ),
+    returns=_RETURNS,
 )
 def datetime_handler(
     *,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from llmspell_tools.definition import ToolContext, tool
 from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import InvalidParameters, LimitExceeded
+from llmspell_tools.returns import choice, envelope_schema, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _ALGORITHMS: dict[str, tuple[str, str]] = {
     "blake2b": ("BLAKE2b", "blake2b"),
     "blake2s": ("BLAKE2s", "blake2s"),
 }
+_LABELS = choice(*(label for label, _ in _ALGORITHMS.values()))
 
 
 @tool(
@@ -64,6 +66,16 @@ _ALGORITHMS: dict[str, tuple[str, str]] = {
             },
             "result": {"success": True, "result": {"verified": True, "algorithm": "MD5"}},
         },
+    ),
+    returns=envelope_schema(
+        {
+            "hash": record({"algorithm": _LABELS, "hash": "string", "format": choice("hex", "base64")}),
+            "verify": (
+                record({"verified": choice(True), "algorithm": _LABELS}),
+                record({"verified": choice(False), "algorithm": _LABELS, "expected": "string", "actual": "string"}),
+            ),
+        },
+        failures={},
     ),
 )
 def hash_calculator(

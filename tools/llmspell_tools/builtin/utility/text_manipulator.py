@@ -12,6 +12,7 @@ from llmspell_tools.definition import ToolContext, tool
 from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import InvalidParameters, LimitExceeded
 from llmspell_tools.jsontext import dumps, loads
+from llmspell_tools.returns import envelope_schema, record
 from llmspell_tools.schema_values import describe
 
 TYPE_CHECKING = False
@@ -39,6 +40,13 @@ _TAKES = {
     "truncate": ("max_length",), "indent": ("spaces",), "word_wrap": ("width",),
 }  # fmt: skip
 _NEEDS = {"replace": ("from", "to"), "substring": ("start", "end")}
+
+
+def _returns() -> JsonObject:
+    result = record(
+        {"result": "string", "operation": "string", "original_length": "integer", "result_length": "integer"}
+    )
+    return envelope_schema(dict.fromkeys(_OPERATIONS, result), failures={})
 
 
 @tool(
@@ -70,6 +78,7 @@ _NEEDS = {"replace": ("from", "to"), "substring": ("start", "end")}
             "result": {"result": {"result": "hello_world"}},
         },
     ),
+    returns=_returns,
 )
 def text_manipulator(
     context: ToolContext,

@@ -14,6 +14,7 @@ from llmspell_tools.definition import tool
 from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import InvalidParameters
 from llmspell_tools.nearest import did_you_mean
+from llmspell_tools.returns import choice, envelope_schema, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +24,26 @@ if TYPE_CHECKING:
 
 _TIMED = {"v1": uuids.version_1, "v4": uuids.version_4, "v6": uuids.version_6, "v7": uuids.version_7}
 _NAMED = {"v3": 3, "v5": 5}
+
+_MADE = envelope_schema(
+    {
+        "generate": record({"uuid": "string", "version": choice(*_TIMED, *_NAMED), "format": choice(*uuids.FORMATS)}),
+        "component_id": record({"id": "string", "prefix": "string", "short": "boolean"}),
+        "deterministic": record({"id": "string", "namespace": "string", "name": "string"}),
+        "custom": record({"id": "string", "timestamp": "boolean", "short": "boolean"}),
+    },
+    failures={},
+)
+#: What validate answers, without an envelope.
+_VALID = record(
+    {
+        "valid": choice(True),
+        "uuid": "string",
+        "version": ("string", "null"),
+        "variant": choice("NCS", "RFC4122", "Microsoft", "Future"),
+    }
+)
+_INVALID = record({"valid": choice(False), "error": "string"})
 
 
 @tool(
@@ -54,6 +75,7 @@ _NAMED = {"v3": 3, "v5": 5}
             "result": {"valid": True, "version": "v1", "variant": "RFC4122"},
         },
     ),
+    returns={"type": "object", "anyOf": [_MADE, _VALID, _INVALID]},
 )
 def uuid_generator(
     *,
