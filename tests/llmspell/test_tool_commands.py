@@ -55,7 +55,7 @@ def test_list_detailed_and_pretty(capsys):
 def test_parts_of_lists_can_be_selected(capsys):
     _, out, _ = answer(["tool", "list", "--select", "[?category=='data'].name"], capsys)
     assert "csv-analyzer" in json.loads(out)
-    assert answer(["tool", "list", "--select", "[0].name"], capsys)[1] == "calculator\n"
+    assert answer(["tool", "list", "--select", "[?name=='calculator'].category | [0]"], capsys)[1] == "utility\n"
     assert answer(["tool", "info", "calculator", "--select", "security_level"], capsys)[1] == "safe\n"
     _, out, _ = answer(["tool", "search", "hash", "--detailed"], capsys)
     assert out.split()[:3] == ["hash-calculator", "utility", "restricted"]
@@ -81,6 +81,16 @@ def test_info_shows_the_true_level_and_the_schema(capsys):
     assert (value["status"], value["name"], value["category"]) == ("ok", "file-operations", "filesystem")
     assert (value["security_level"], value["operations"]["read"]) == ("privileged", "restricted")
     assert value["schema"]["properties"]["path"]["type"] == "string"
+    assert "list_dir" in value["returns"]["properties"]["operation"]["enum"]
+
+
+def test_info_shows_both_schemas_as_text(capsys):
+    _, out, _ = answer(["tool", "info", "uuid-generator", "--show-schema"], capsys)
+    _, _, schemas = out.partition("\nSchema:\n")
+    parameters, _, returns = schemas.partition("\nOutput schema:\n")
+
+    assert json.loads(parameters)["properties"]["namespace"]["type"] == "string"
+    assert len(json.loads(returns)["anyOf"]) == 3
 
 
 def test_info_example_can_be_pasted(capsys, project):

@@ -62,7 +62,7 @@ def info(
     select: str | None = None,
     format: str | None = None,
 ) -> int:
-    """Print what one tool does, and with `show_schema` the JSON Schema of its parameters."""
+    """Print what one tool does, and with `show_schema` the JSON Schemas of its parameters and output."""
     tool = assembly.registry(options).get(words[0])
     style = options.format(format)
     if style == "text" and select is None:

@@ -32,6 +32,9 @@ def describe(tool: Tool, *, show_schema: bool) -> None:
     if show_schema:
         output.line("\nSchema:")
         output.json(tool.parameters, "pretty")
+        if tool.returns is not None:
+            output.line("\nOutput schema:")
+            output.json(tool.returns, "pretty")
 
 
 def _print_example(tool: Tool, example: JsonObject) -> None:

@@ -39,7 +39,7 @@ def list_(category: str | None, detailed: bool, select: str | None, format: str 
 
 @tool.command(cls=Command)
 @click.argument("name")
-@click.option("--show-schema", is_flag=True, help="Also the JSON Schema of the parameters.")
+@click.option("--show-schema", is_flag=True, help="Also the JSON Schemas of parameters and output.")
 @select_option("the description")
 @format_option()
 @policy_options
