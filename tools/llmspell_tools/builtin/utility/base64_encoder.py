@@ -39,9 +39,10 @@ _LIMIT = "max_input_bytes"
     settings={"max_input_bytes": 100_000_000},
     returns=envelope_schema(
         {
-            "encode": record({"output": "string", "variant": "string", "binary": "boolean"}),
-            "decode": record({"output": "string", "variant": "string", "binary": "boolean", "encoding": "string"}),
-        }
+            "encode?": record({"output": "string", "variant": "string", "binary": "boolean"}),
+            "decode?": record({"output": "string", "variant": "string", "binary": "boolean", "encoding": "string"}),
+        },
+        failures={},
     ),
     examples=(
         {
