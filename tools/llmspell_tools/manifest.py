@@ -104,7 +104,7 @@ TOOLS: dict[str, dict[str, Any]] = {
         'module': 'llmspell_tools.builtin.filesystem.file_search',
         'description': 'Find a text or a regular expression in a file or in the files of a folder.',
         'level': 'restricted',
-        'parameter_aliases': {'query': 'pattern', 'directory': 'path', 'folder': 'path', 'file_extensions': 'include_extensions'},
+        'parameter_aliases': {'query': 'pattern', 'directory': 'path', 'folder': 'path'},
         'annotations': {'read_only': True, 'destructive': False, 'idempotent': True, 'open_world': False},
         'settings': {'max_results': 1000, 'max_output_chars': 10000000, 'max_line_chars': 1000, 'max_listed_skipped': 1000, 'max_pattern_chars': 10000, 'timeout_s': 10, 'max_memory_bytes': 536870912, 'max_output_bytes': 50000000, 'default_extensions': ['txt', 'md', 'rst', 'log', 'csv', 'tsv', 'json', 'jsonl', 'xml', 'html', 'htm', 'css', 'yaml', 'yml', 'toml', 'ini', 'cfg', 'conf', 'sh', 'py', 'lua', 'rs', 'js', 'ts', 'jsx', 'tsx', 'java', 'c', 'h', 'cpp', 'hpp', 'go', 'rb', 'php', 'sql']},
         'wants_context': True,

@@ -1,0 +1,144 @@
+"""Which files file-search looks into, and their bytes; keeps count of those that it leaves out, and why."""
+
+from __future__ import annotations
+
+import os
+from os import close, read
+
+from llmspell_tools.tree import folders, open_file, shown_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from llmspell_tools.definition import ToolContext
+    from llmspell_tools.tree import Folder
+    from llmspell_tools.types import JsonValue
+
+#: Most files fit into one read.
+_FIRST_BYTES = 1 << 16
+#: Where a NUL character makes a file a binary one, as git and grep look.
+_LOOK_BYTES = 8192
+
+
+class Sources:
+    """The files of one search.
+
+    Args:
+        context: Of the call.
+        path: File or folder.
+        depth: How many folders deep, 1 for the folder alone.
+        recursive: Whether a folder inside is entered at all.
+        include: Extensions in lower case without dot, or "*"; a file that is named itself needs none.
+        exclude: Extensions that are left out.
+        without: Names of folders that are not entered.
+        max_bytes: Larger files are skipped.
+    """
+
+    __slots__ = (
+        "_context", "_depth", "_exclude", "_include", "_max_bytes", "_max_listed", "_path", "_recursive", "_without",
+        "searched", "skipped", "skipped_count",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        context: ToolContext,
+        path: str,
+        *,
+        depth: int,
+        recursive: bool,
+        include: list[str],
+        exclude: list[str],
+        without: list[str],
+        max_bytes: int,
+    ) -> None:
+        settings: Mapping[str, Any] = context.settings
+        self._context = context
+        self._path = path
+        self._depth = depth
+        self._max_bytes = max_bytes
+        self._recursive = recursive
+        self._include = None if "*" in include else frozenset(include)
+        self._exclude = frozenset(exclude)
+        self._without = frozenset(without)
+        self._max_listed = settings["max_listed_skipped"]
+        self.searched = 0
+        self.skipped: list[JsonValue] = []
+        self.skipped_count = 0
+
+    def folders(self) -> Iterator[Folder]:
+        """Give the folders to look into."""
+        context = self._context
+        for folder in folders(
+            context.policy,
+            self._path,
+            context.tool,
+            max_depth=self._depth,
+            enter=self._enters,
+            problem=self.skip,
+        ):
+            context.check()
+            if folder.shown:  # a file that was named itself is searched whatever its name
+                folder.files = [name for name in folder.files if self._wants(name)]
+            yield folder
+
+    def shown(self, folder: Folder, name: str) -> str:
+        """Return a file's path for people."""
+        return folder.shown + shown_name(name) if folder.shown else self._path
+
+    def skip(self, path: str, reason: str) -> None:
+        """Count something left out, and list it while there is room."""
+        self.skipped_count += 1
+        if len(self.skipped) < self._max_listed:
+            self.skipped.append({"file_path": path, "reason": reason})
+
+    def _enters(self, name: str) -> bool:
+        return self._recursive and name not in self._without
+
+    def _wants(self, name: str) -> bool:
+        _, dot, extension = name.rpartition(".")
+        extension = extension.lower() if dot else ""
+        if self._exclude and extension in self._exclude:
+            return False
+        return self._include is None or extension in self._include
+
+    def read(self, folder: Folder, name: str) -> bytes | None:
+        """Return a text file's bytes; None for one that is skipped (which is noted)."""
+        max_bytes = self._max_bytes
+        try:
+            fd = open_file(name, folder.fd)
+        except OSError as error:
+            self.skip(self.shown(folder, name), (error.strerror or "cannot be opened").lower())
+            return None
+        try:
+            content = read(fd, _FIRST_BYTES)
+            if len(content) == _FIRST_BYTES:
+                content = _whole(fd, content, max_bytes)
+        except OSError as error:
+            self.skip(self.shown(folder, name), (error.strerror or "cannot be read").lower())
+            return None
+        finally:
+            close(fd)
+        if len(content) > max_bytes:
+            self.skip(self.shown(folder, name), f"larger than max_file_size ({max_bytes} bytes)")
+            return None
+        if content.find(0, 0, _LOOK_BYTES) >= 0:
+            self.skip(self.shown(folder, name), "binary file")
+            return None
+        self.searched += 1
+        return content
+
+
+def _whole(fd: int, first: bytes, max_bytes: int) -> bytes:
+    """Return the first piece and what comes after it, up to one byte too much."""
+    size = os.fstat(fd).st_size
+    parts = [first]
+    left = max_bytes + 1 - len(first)
+    while left > 0:
+        part = read(fd, min(left, max(size, _FIRST_BYTES)))
+        if not part:
+            break
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
