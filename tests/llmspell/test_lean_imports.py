@@ -60,8 +60,12 @@ def test_the_lean_path_imports_only_cheap_modules(words, project):
 
 
 @pytest.mark.subprocess
-def test_listing_imports_no_tool(project):
-    assert not {name for name in imported(["tool", "list"]) if name.startswith("llmspell_tools.builtin")}
+@pytest.mark.parametrize("words", [["tool", "list"], ["tool", "info", "calculator"], ["tool", "search", "hash"]])
+def test_listing_and_describing_imports_no_tool_and_nothing_that_calls_one(words, project):
+    names = imported(words)
+
+    assert not {name for name in names if name.startswith("llmspell_tools.builtin")}
+    assert not names & {"llmspell_tools.invocation", "llmspell_tools.schema"}
 
 
 @pytest.mark.subprocess

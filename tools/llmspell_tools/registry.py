@@ -12,7 +12,6 @@ from time import monotonic
 
 from llmspell_tools.definition import Tool, ToolContext
 from llmspell_tools.errors import ConfigurationError, ToolNotFound
-from llmspell_tools.invocation import InvocationChain
 from llmspell_tools.manifest import TOOLS
 from llmspell_tools.policy import Policy
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from llmspell_tools.context import CancelSignal, ProgressSink
     from llmspell_tools.definition import ToolResult
+    from llmspell_tools.invocation import InvocationChain
     from llmspell_tools.types import JsonValue
 
     #: Finds tools that are not built in; called at most once, when first needed.
@@ -46,7 +46,7 @@ class ToolRegistry:
         discover: Discovery | None = None,
     ) -> None:
         self.policy = Policy.default() if policy is None else policy
-        self.chain = InvocationChain()
+        self._chain: InvocationChain | None = None
         self._settings = settings or {}
         self._discover = discover
         self._parent: ToolRegistry | None = None
@@ -75,7 +75,7 @@ class ToolRegistry:
         """Return a registry that adds to this one without changing it; for one engine's own tools."""
         child = ToolRegistry.__new__(ToolRegistry)
         child.policy = self.policy
-        child.chain = self.chain
+        child._chain = self.chain
         child._settings = self._settings
         child._discover = None
         child._parent = self
@@ -113,6 +113,16 @@ class ToolRegistry:
 
     # --- calls -----------------------------------------------------------------------------------------------------
 
+    @property
+    def chain(self) -> InvocationChain:
+        """What every call runs through: hooks, cache, limits and metrics; overlays share it."""
+        with self._lock:
+            if self._chain is None:
+                from llmspell_tools.invocation import InvocationChain  # listing and describing call nothing
+
+                self._chain = InvocationChain()
+            return self._chain
+
     def invoke(
         self,
         name: str,
@@ -138,7 +148,7 @@ class ToolRegistry:
             tool = self._called[name] = self.get(name)
         if context is None:
             context = ToolContext(self.policy)
-        return self.chain.run(tool, {} if params is None else params, context, timeout_s)
+        return (self._chain or self.chain).run(tool, {} if params is None else params, context, timeout_s)
 
     async def ainvoke(
         self,

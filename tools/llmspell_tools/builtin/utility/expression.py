@@ -18,11 +18,10 @@ from _operator import add, mul, sub
 
 from llmspell_tools.builtin.utility.arithmetic import CONSTANTS, FUNCTIONS, divide, power, remainder
 from llmspell_tools.errors import InvalidParameters, LimitExceeded
-from llmspell_tools.nearest import did_you_mean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import TypeAlias
 
     #: A number, the name of a variable, or (how many arguments, function).
@@ -243,7 +242,7 @@ class Expression:
             self.steps.append(name)
             return end, False
         if name not in FUNCTIONS:
-            raise self._wrong(position, f"there is no function '{name}'{did_you_mean(name, FUNCTIONS)}")
+            raise self._wrong(position, f"there is no function '{name}'{_near(name, FUNCTIONS)}")
         self.calls += 1
         self._open(name, bracket)
         return bracket + 1, True
@@ -310,9 +309,15 @@ def _value(name: str, variables: Mapping[str, float]) -> float:
     if value is None:
         value = CONSTANTS.get(name)
         if value is None:
-            near = did_you_mean(name, [*variables, *CONSTANTS])
+            near = _near(name, [*variables, *CONSTANTS])
             raise InvalidParameters(f"variable '{name}' has no value{near}; give it in 'variables'", field="input")
     return value
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    from llmspell_tools.nearest import did_you_mean  # only failures pay for it
+
+    return did_you_mean(name, known)
 
 
 def _exponent_exceeded(exponent: float, limit: float) -> LimitExceeded:
