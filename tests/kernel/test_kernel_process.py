@@ -73,19 +73,20 @@ class Kernel:
         sock = getattr(self.client, f"{channel}_channel")
         message = self.client.session.msg(msg_type, content)
         sock.send(message)
-        reply = sock.get_msg(timeout=WAIT_S)
-        assert reply["parent_header"]["msg_id"] == message["header"]["msg_id"]
-        return checked(reply)["content"]
+        return self.reply_to(message["header"]["msg_id"], sock)
 
     def run(self, code, **options):
         """Run a cell and return (reply content, [(message type, content)] from iopub)."""
         msg_id = self.client.execute(code, **options)
         return self.reply_to(msg_id), self.published_by(msg_id)
 
-    def reply_to(self, msg_id):
-        reply = checked(self.client.get_shell_msg(timeout=WAIT_S))
-        assert reply["parent_header"]["msg_id"] == msg_id
-        return reply["content"]
+    def reply_to(self, msg_id, sock=None):
+        """Return the reply's content; only what `wait_for_ready` asked more than once may come before it."""
+        while True:
+            reply = checked((sock or self.client.shell_channel).get_msg(timeout=WAIT_S))
+            if reply["parent_header"]["msg_id"] == msg_id:
+                return reply["content"]
+            assert reply["msg_type"] == "kernel_info_reply"
 
     def published_by(self, msg_id):
         seen = []
