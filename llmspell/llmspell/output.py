@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from llmspell.options import Options
     from llmspell_tools.errors import LlmspellError
 
+#: Of a script's line, this much is shown in an error.
+_SOURCE_CHARS = 200
+
 
 def write(text: str, stream: TextIO | None = None) -> None:
     """Write text as it is to stdout (or `stream`), whatever the terminal's encoding can show."""
@@ -47,17 +50,21 @@ def note(text: str) -> None:
 
 def json(value: object, format: str) -> None:
     """Write a value as JSON: one line for ``jsonl``, indented for ``json`` and ``pretty``."""
-    line(dumps(value) if format == "jsonl" else dumps(value, indent=2))
+    text = dumps(value) if format == "jsonl" else dumps(value, indent=2)
+    if not text.isascii():
+        # A lone surrogate (a byte that is no UTF-8) would be written as that byte; spelled out it stays JSON.
+        text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    line(text)
 
 
-def compact(value: object) -> str:
+def compact(value: object, *, sort_keys: bool = False) -> str:
     """Return a value as JSON on one line."""
-    return dumps(value)
+    return dumps(value, sort_keys=sort_keys)
 
 
-def indented(value: object) -> str:
+def indented(value: object, *, sort_keys: bool = False) -> str:
     """Return a value as JSON on indented lines."""
-    return dumps(value, indent=2)
+    return dumps(value, indent=2, sort_keys=sort_keys)
 
 
 def bare(value: object) -> str:
@@ -80,7 +87,22 @@ def error(exc: LlmspellError, options: Options) -> None:
     note(f"Error: {exc.message}")
     number, source, traceback_lines = (exc.details.get(name) for name in ("line", "source", "traceback"))
     if isinstance(source, str) and source.strip():
-        note(f"  {number} | {source.strip()}")
+        note(f"  {number} | {_printable(source.strip())}")
     if isinstance(traceback_lines, list) and not any(str(entry) in exc.message for entry in traceback_lines[:1]):
-        for entry in traceback_lines:
-            note(f"  {entry}")
+        _note_calls([str(entry) for entry in traceback_lines])
+
+
+def _printable(source: str) -> str:
+    """Return a line of a script fit for a terminal: one that is no text after all, or has no end, does no harm."""
+    shown = source if len(source) <= _SOURCE_CHARS else source[: _SOURCE_CHARS - 3] + "..."
+    return "".join(letter if letter.isprintable() or letter == "\t" else "?" for letter in shown)
+
+
+def _note_calls(entries: list[str]) -> None:
+    """Write a traceback; a function that called itself again and again stands there once."""
+    at = 0
+    while at < len(entries):
+        entry, first = entries[at], at
+        while at < len(entries) and entries[at] == entry:
+            at += 1
+        note(f"  {entry}" if at - first == 1 else f"  {entry}  ({at - first} times)")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sys
 
+from llmspell import output
 from llmspell_tools.errors import InvalidParameters
 from llmspell_tools.jsontext import loads
 
@@ -89,12 +90,14 @@ def _split(word: str) -> tuple[str, str, bool]:
 def _text_of(path: str, key: str | None = None) -> str:
     try:
         if path == "-":
+            if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] # closed by the caller: `<&-`
+                raise InvalidParameters("cannot read standard input: it is closed", field=key)
             return sys.stdin.buffer.read().decode("utf-8")
         with open(path, "rb") as file:
             return file.read().decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidParameters(f"'{path}' is not UTF-8 text (byte {error.start})", field=key) from None
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise InvalidParameters(f"cannot read '{path}': {why}", field=key) from None
 
@@ -154,7 +157,9 @@ def _joined(key: str, before: JsonValue, value: JsonValue) -> JsonValue:
 def _kind(value: JsonValue) -> str:
     if isinstance(value, list):
         return "an array"
-    return "null" if value is None else f"a {type(value).__name__}"
+    if isinstance(value, str):
+        return "a string"
+    return output.compact(value)
 
 
 def _shortened(word: str) -> str:

@@ -71,6 +71,8 @@ def test_words_become_values_that_the_schema_wants(words, expected):
         ('{"a": 1', [], "--params: JSON syntax error at line 1 column 8"),
         ("[1]", [], "--params: parameters are a JSON object {...}, not an array"),
         ("null", [], "not null"),
+        ("3", [], "not 3"),
+        ('"x"', [], "not a string"),
         ("@missing.json", [], "cannot read 'missing.json'"),
         ("[" * 100_000, [], "--params: "),
     ],
@@ -104,6 +106,13 @@ def test_standard_input_gives_values(params, words, monkeypatch):
 
     value = read(params, words, SCHEMA)
     assert "in" in str(value)
+
+
+def test_a_closed_standard_input_is_named(monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+
+    with pytest.raises(InvalidParameters, match="cannot read standard input: it is closed"):
+        read("-", [], SCHEMA)
 
 
 def test_words_go_over_what_params_gave():

@@ -225,3 +225,72 @@ def test_bytes_that_are_no_text_pass_through(script, project):
     done = subprocess.run([*LLMSPELL, "run", "script.lua"], capture_output=True, timeout=30, check=False)
 
     assert done.stdout == b"\xff\xfe\n"
+
+
+@pytest.mark.subprocess
+def test_bytes_that_are_no_text_stay_json(script, project):
+    (project / "script.lua").write_bytes(b'print("\xff")')
+    done = subprocess.run(
+        [*LLMSPELL, "--output", "jsonl", "run", "script.lua"], env={**os.environ, "LC_ALL": "C"}, capture_output=True,
+        timeout=30, check=False,
+    )  # fmt: skip
+
+    assert json.loads(done.stdout.decode("ascii"))["result"] == "\udcff"
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_a_returned_table_has_its_keys_in_order(style, script, capfd):
+    keys = [f"key{number}" for number in range(20)]
+    table = ", ".join(f"{key} = {{b = 1, a = 2}}" for key in keys)
+    _, out, _ = answer(["run", script(f"return {{{table}}}"), "--output", style], capfd)
+    value = json.loads(out) if style == "text" else json.loads(out)["value"]
+
+    assert list(value) == sorted(keys)
+    assert all(list(inner) == ["a", "b"] for inner in value.values())
+
+
+def test_a_binary_file_is_refused_without_harm_to_the_terminal(project, capfd):
+    (project / "script.lua").write_bytes(b"\x7fELF\x1b[2J\x00\xff" * 100)
+    status, _, err = answer(["run", "script.lua"], capfd)
+
+    assert status == 1
+    assert all(letter.isprintable() or letter == "\n" for letter in err)
+    assert max(len(line) for line in err.splitlines()) < 220
+
+
+def test_a_stack_overflow_is_told_once(script, capfd):
+    _, _, err = answer(["run", script("local function f() return 1 + f() end\nf()")], capfd)
+
+    assert "stack overflow" in err
+    assert " times)" in err
+    assert len(err.splitlines()) < 12
+
+
+def test_a_timeout_says_how_long_and_how_to_get_more(script, capfd):
+    status, _, err = answer(["run", script("while true do end"), "--timeout", "0.2"], capfd)
+
+    assert status == 124
+    assert err.startswith("Error: stopped after 0.2 s; --timeout or [lua] timeout_seconds gives it more time\n")
+
+
+def test_a_script_in_a_removed_folder_is_not_found(project, capfd):
+    gone = project / "gone"
+    gone.mkdir()
+    os.chdir(gone)
+    gone.rmdir()
+
+    status, _, err = answer(["run", "script.lua"], capfd)
+    assert (status, err) == (2, "Error: script 'script.lua' does not exist\n")
+
+
+def test_a_closed_standard_input_holds_no_script(monkeypatch, capfd):
+    monkeypatch.setattr(sys, "stdin", None)
+
+    assert answer(["run", "-"], capfd) == (2, "", "Error: cannot read the script: standard input is closed\n")
+
+
+def test_a_wrong_configuration_is_a_json_answer_too(script, capfd):
+    status, out, _ = answer(["run", script("return 1"), "-c", "missing.toml", "--output", "json"], capfd)
+    report = json.loads(out)
+
+    assert (status, report["status"], report["error_type"]) == (1, "error", "configuration_error")

@@ -9,7 +9,7 @@ import os
 import sys
 
 from llmspell import assembly, output
-from llmspell_tools.errors import Cancelled, LlmspellError, ScriptFileNotFound, ToolUnavailable
+from llmspell_tools.errors import Cancelled, LlmspellError, ScriptFileNotFound, ToolTimeout, ToolUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,9 +64,8 @@ def run(
     _require_lua(engine, connect)
     script, args = words[0], words[1:]
     if script == "-":
-        code = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
-        return _run(options, Source(code, "=stdin", "script", None, args), timeout_s)
-    source = Source("", "@" + script, "script", os.path.dirname(os.path.abspath(script)), args)
+        return _run(options, Source(_standard_input(), "=stdin", "script", None, args), timeout_s)
+    source = Source("", "@" + script, "script", _folder(script), args)
     try:
         source.code = _read(script)
     except ScriptFileNotFound as error:
@@ -96,6 +95,19 @@ def _require_lua(engine: str | None, connect: str | None) -> None:
         raise ToolUnavailable("--connect is not available yet; without it the code runs in this process")
 
 
+def _standard_input() -> str:
+    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] # closed by the caller: `<&-`
+        raise ScriptFileNotFound("cannot read the script: standard input is closed", exit_status=2)
+    return sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
+
+
+def _folder(script: str) -> str | None:
+    try:
+        return os.path.dirname(os.path.abspath(script))
+    except OSError:  # relative to a current folder that was removed: no script is found there either
+        return None
+
+
 def _read(script: str) -> str:
     try:
         with open(script, "rb") as file:
@@ -113,8 +125,12 @@ def _run(options: Options, source: Source, timeout_s: float | None) -> int:
     from llmspell.interrupts import Interrupts  # costs `signal`, which imports enum
 
     style = options.format()
-    settings = assembly.settings(options)
-    registry = assembly.from_settings(options, settings, source.folder)
+    try:
+        settings = assembly.settings(options)
+        registry = assembly.from_settings(options, settings, source.folder)
+    except LlmspellError as error:
+        _show_failure(source, "", error, style)
+        raise
     bar = assembly.progress_bar()
     context = registry.context(progress=bar, ask=assembly.asker(options))
     console = Console(keep=style != "text", bar=bar)
@@ -156,28 +172,40 @@ def _execute(engine: LuaEngine, source: Source, console: Console, style: str, ti
             source.code, name=source.name, mode=source.mode, args=source.args, timeout_s=timeout_s
         )
     except LlmspellError as error:
+        if isinstance(error, ToolTimeout) and timeout_s is not None:
+            error.message = f"stopped after {timeout_s:g} s; --timeout or [lua] timeout_seconds gives it more time"
         if console.failure is None:
             _show_failure(source, console.text(), error, style)
         raise
     value, text = _returned(execution)
     if style != "text":
-        compact = text if source.mode == "cell" or text is None else output.compact(value)
+        compact = text if source.mode == "cell" or text is None else output.compact(value, sort_keys=True)
         lines = [part for part in (console.text(), compact) if part]
-        output.json({**_facts(source, "ok"), "result": "\n".join(lines), "value": value}, style)
+        output.json({**_facts(source, "ok"), "result": "\n".join(lines), "value": _sorted(value)}, style)
     elif text is not None:
         output.line(text)
     return execution.exit_code or 0
 
 
 def _returned(execution: Execution) -> tuple[JsonValue, str | None]:
-    """Return what the code gave back, and as text for people; None where it gave nothing."""
+    """Return what the code gave back, and as text for people; None where it gave nothing.
+
+    Lua's tables have no order that a second run repeats, so keys are sorted.
+    """
     values = [*execution.values]
     while values and values[-1] is None:
         values.pop()
     if not values:
         return execution.text, execution.text
     value: JsonValue = values[0] if len(values) == 1 else values
-    return value, value if isinstance(value, str) else output.indented(value)
+    return value, value if isinstance(value, str) else output.indented(value, sort_keys=True)
+
+
+def _sorted(value: JsonValue) -> JsonValue:
+    """Return a value with the keys of its objects in order; no deeper than what JSON text was made of it."""
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(entry) for entry in value] if isinstance(value, list) else value
 
 
 def _show_failure(source: Source, printed: str, error: LlmspellError, style: str) -> None:
