@@ -21,21 +21,34 @@ def width() -> int | None:
         return None
 
 
-def paragraph(text: str, indent: int = 0) -> None:
-    """Write a text, broken between words where stdout is a terminal that is too narrow for it."""
+def _is_terminal() -> bool:
+    try:
+        return os.isatty(1)
+    except OSError:
+        return False
+
+
+def paragraph(text: str, indent: int = 0, *, hang: int | None = None) -> None:
+    """Write a text, broken between words where stdout is a terminal that is too narrow for it.
+
+    Args:
+        text: One paragraph; runs of spaces in its first row are kept.
+        indent: Spaces before the first row.
+        hang: Spaces before the others; as many as `indent` where it is None.
+    """
     limit = width()
-    margin = " " * indent
-    if limit is None or len(margin) + len(text) <= limit:
-        line(margin + text)
-        return
-    row = ""
-    for word in text.split():
-        if row and len(margin) + len(row) + 1 + len(word) > limit:
-            line(margin + row)
-            row = word
-        else:
-            row = f"{row} {word}" if row else word
-    line(margin + row)
+    row = " " * indent + text
+    margin = " " * (indent if hang is None else hang)
+    while limit is not None and len(row) > limit:
+        start = len(row) - len(row.lstrip(" "))
+        cut = row.rfind(" ", max(start, len(margin)) + 1, limit + 1)
+        if cut < 0:
+            cut = row.find(" ", limit)  # a word wider than the terminal stays whole: it may be a path to copy
+        if cut < 0:
+            break
+        line(row[:cut].rstrip())
+        row = margin + row[cut:].lstrip()
+    line(row)
 
 
 def columns(rows: list[tuple[str, ...]]) -> None:
@@ -43,7 +56,7 @@ def columns(rows: list[tuple[str, ...]]) -> None:
     if not rows:
         return
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]) - 1)]
-    limit = width()
+    limit = width() if _is_terminal() else None  # what goes on to another program is never cut
     for row in rows:
         cells = [cell.ljust(widths[index]) for index, cell in enumerate(row[:-1])]
         text = "  ".join([*cells, row[-1]]).rstrip()

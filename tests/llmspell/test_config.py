@@ -277,6 +277,18 @@ def test_a_warning_is_printed_and_the_command_runs(project, capsys):
     assert "calculator" in printed.out
 
 
+def test_what_is_no_toml_is_called_so(project, capsys):
+    path = write(project / "llmspell.toml", "[lua]\ntimeout_seconds =\n")
+
+    assert main(["tool", "list"]) == 1
+    assert capsys.readouterr().err == f"Error: {path}:2: not valid TOML: invalid value\n"
+
+
+def test_config_show_gives_no_origin_to_what_is_not_set(capsys):
+    assert main(["config", "show", "policy", "--origin"]) == 0
+    assert "# roots is not set\n" in capsys.readouterr().out
+
+
 def test_a_wrong_file_stops_every_command(project, capsys):
     write(project / "llmspell.toml", "[lua]\nx = 1\ny = 2\n")
 

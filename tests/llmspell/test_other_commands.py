@@ -152,6 +152,23 @@ def test_doctor_sees_own_tools_and_those_that_do_not_load(project, capsys):
     assert (status, "bad.py" in out) == (1, True)
 
 
+def test_doctor_names_variables_that_set_nothing(capsys, monkeypatch):
+    monkeypatch.setenv("LLMSPELL_LUA_TIMEOUT_SECNDS", "5")
+    monkeypatch.setenv("LLMSPELL_LOG", "warn")
+    _, out, _ = answer(["doctor"], capsys)
+
+    assert "LLMSPELL_LUA_TIMEOUT_SECNDS sets nothing; did you mean 'LLMSPELL_LUA_TIMEOUT_SECONDS'?" in out
+    assert "LLMSPELL_LOG sets" not in out
+
+
+def test_doctor_fits_a_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    rows = answer(["doctor"], capsys)[1].splitlines()
+
+    assert all(row.startswith(("ok  ", "warn", "fail", " " * 20)) for row in rows)
+    assert all(len(row) <= 60 or " " not in row[20:].strip() for row in rows)
+
+
 def test_doctor_without_a_home_says_what_to_set(capsys, monkeypatch):
     monkeypatch.setattr("llmspell.places.home", lambda: None)
 

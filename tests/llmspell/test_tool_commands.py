@@ -112,6 +112,25 @@ def test_info_fits_a_narrow_terminal(capsys, monkeypatch):
     assert max(len(line) for line in prose.splitlines()) <= 40
 
 
+def test_what_goes_to_another_program_is_never_cut(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr("os.isatty", lambda _: False)
+    rows = answer(["tool", "list", "--detailed"], capsys)[1]
+    assert "..." not in rows
+
+    monkeypatch.setattr("os.isatty", lambda _: True)
+    rows = answer(["tool", "list", "--detailed"], capsys)[1]
+    assert max(len(row) for row in rows.splitlines()) == 40
+
+
+def test_a_missing_parameter_says_where_all_are_described(capsys):
+    status, _, err = answer(["tool", "invoke", "calculator"], capsys)
+
+    assert (status, err) == (
+        2, "Error: Missing required parameter 'input'; `llmspell tool info calculator` describes them all\n"
+    )  # fmt: skip
+
+
 def test_search_finds_by_description_and_parameter(capsys):
     assert "hash-calculator" in answer(["tool", "search", "VERIFY"], capsys)[1]
     assert "hash-calculator" in answer(["tool", "search", "expected_hash"], capsys)[1]

@@ -73,7 +73,10 @@ def _print_toml(paths: list[str], settings: Settings, origin: bool) -> None:
             output.line(f"[{section}]" if table is None else f"\n[{section}]")
             table = section
         value = settings.get(path)
-        text = f"# {name} is not set" if value is None else f"{name} = {toml_value(value)}"
+        if value is None:
+            output.line(f"# {name} is not set")
+            continue
+        text = f"{name} = {toml_value(value)}"
         output.line(f"{text}  # {settings.origin(path)}" if origin else text)
 
 

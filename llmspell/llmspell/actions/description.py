@@ -16,7 +16,7 @@ def describe(tool: Tool, *, show_schema: bool) -> None:
     """Print what a tool does, takes and needs, with an example that can be pasted into a shell."""
     layout.paragraph(f"{tool.name} - {tool.description}")
     output.line(f"  category: {tool.category}")
-    layout.paragraph(f"security level: {tool.level}{_other_levels(tool)}", 2)
+    layout.paragraph(f"security level: {tool.level}{_other_levels(tool)}", 2, hang=4)
     if tool.aliases:
         layout.paragraph(f"also called: {', '.join(tool.aliases)}", 2)
     properties = tool.parameters.get("properties")
@@ -71,7 +71,7 @@ def _print_parameters(schema: Mapping[str, JsonValue], requires: Mapping[str, Se
             facts.append(f"required for {', '.join(operations)}")
         if own.get("default") is not None:
             facts.append(f"default {output.compact(own['default'])}")
-        layout.paragraph(f"{name} ({'; '.join(facts)})", indent)
+        layout.paragraph(f"{name} ({'; '.join(facts)})", indent, hang=indent + 2)
         description = own.get("description")
         if isinstance(description, str) and description:
             layout.paragraph(" ".join(description.split()), indent + 4)

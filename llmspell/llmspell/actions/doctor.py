@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from llmspell import assembly, output, places
+from llmspell import assembly, layout, output, places
 from llmspell.installed import requirements, versions
 from llmspell_tools.errors import LlmspellError
 
@@ -54,7 +54,7 @@ def doctor(options: Options, *, format: str | None = None) -> int:
             failed = failed or finding.status == "fail"
             rows.append({"check": name, "status": finding.status, "message": finding.message, "fix": finding.fix})
             if style == "text":
-                output.line(f"{finding.status:<4}  {name:<12}  {finding.message}")
+                layout.paragraph(f"{finding.status:<4}  {name:<12}  {finding.message}", hang=20)
                 if finding.fix:
                     output.line(f"{'':<20}fix: {finding.fix}")
             elif style == "jsonl":
@@ -88,7 +88,7 @@ def _libraries(_: Options) -> Iterator[Finding]:
         if name not in present:
             missing[extra].append(requirement)
     for extra, names in sorted(missing.items()):
-        title = f"extra '{extra}'" if extra else "libraries"
+        title = f"extra '{extra}'" if extra else "what llmspell needs"
         target = f"'llmspell[{extra}]'" if extra else "llmspell"
         if names:
             fix = f"{sys.executable} -m pip install {target}"
@@ -120,7 +120,8 @@ def _kernelspec(_: Options) -> Iterator[Finding]:
         elif os.path.isabs(python) and not os.access(python, os.X_OK):
             yield Finding("fail", f"{folder}: its interpreter {python} is gone", "llmspell kernel install")
         else:
-            yield Finding("ok", f"{folder} ({python})")
+            started = python if os.path.isabs(python) else f"the {python} of Jupyter's own environment"
+            yield Finding("ok", f"{folder}, started by {started}")
 
 
 def _jupyter(_: Options) -> Iterator[Finding]:
@@ -158,14 +159,22 @@ def _config(options: Options) -> Iterator[Finding]:
         return
     for warning in settings.warnings:
         yield Finding("warn", warning)
+    from llmspell.config.environment import unknown_variables  # with the settings
+
+    for variable, hint in unknown_variables(os.environ):
+        yield Finding("warn", f"environment variable {variable} sets nothing{hint}", f"unset {variable}")
     yield Finding("ok", ", ".join(settings.files) or "no files, only variables or flags")
+
+
+#: Rules that are words, for people.
+_MEANINGS = {"public": "public addresses", "standard": "a short list of programs", "*": "anything"}
 
 
 def _policy(options: Options) -> Iterator[Finding]:
     policy = assembly.policy(options, assembly.settings(options))
     allowed = policy.layers[0].general.allow
     for kind in ("read", "write", "net", "run"):
-        listed = ", ".join(rule.value for rule in allowed.get(kind, ())) or "nothing"
+        listed = ", ".join(_MEANINGS.get(rule.value, rule.value) for rule in allowed.get(kind, ())) or "nothing"
         yield Finding("ok", f"{kind}: {listed}")
     yield Finding("ok", f"ceiling: {policy.ceiling}")
 

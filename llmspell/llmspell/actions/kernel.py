@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from llmspell import assembly, output
 from llmspell_tools.errors import ToolUnavailable
 
@@ -53,6 +55,7 @@ def start(
     if given is None:
         output.note(f"Connection file: {connection_file}")
         output.note(f"Connect with: jupyter console --existing {connection_file}")
+        output.note(f"Ctrl-C interrupts a running cell; end the kernel with: kill {os.getpid()}")
     return run_kernel(
         connection_file,
         registry=registry,

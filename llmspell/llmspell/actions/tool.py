@@ -70,6 +70,8 @@ def invoke(
             from llmspell_tools import reply  # text needs none
 
             output.json(reply.error(name, error, (perf_counter() - begin) * 1000), style)
+        elif error.message.startswith("Missing required parameter"):
+            error.message += f"; `llmspell tool info {name}` describes them all"
         raise
     return _failure_status(result) if is_failure(result.output) else 0
 

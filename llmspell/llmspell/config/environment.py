@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from llmspell.config.keys import Key, known_keys, problem
 from llmspell_tools.errors import ConfigurationError
+from llmspell_tools.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from llmspell_tools.types import JsonValue
 
 PREFIX = "LLMSPELL_"
+#: Variables that are no keys: see `places`, `logs`, the options of the command line, and `scripts/environment.sh`.
+_OTHERS = ("LLMSPELL_HOME", "LLMSPELL_CONFIG", "LLMSPELL_LOG", "LLMSPELL_ENGINE", "LLMSPELL_PYTHON")
 
 
 def variable_of(path: str) -> str:
@@ -42,6 +45,17 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, tuple[JsonValue, s
             raise ConfigurationError(f"environment variable {name}: {wrong}", details={"variable": name})
         found[key.path] = (value, name)
     return found
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the variables that look like ours and set nothing, each with the nearest one that would."""
+    known = [variable_of(key.path) for key in known_keys().values() if key.means is None]
+    ours = {*known, *_OTHERS}
+    return [
+        (name, did_you_mean(name, known))
+        for name in sorted(environ)
+        if name.startswith(PREFIX) and name not in ours and not name.startswith("LLMSPELL_API_KEY_")
+    ]
 
 
 def _parse(key: Key, text: str) -> JsonValue:

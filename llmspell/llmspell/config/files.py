@@ -110,9 +110,9 @@ def _syntax_error(path: str, message: str) -> str:
     """Turn tomllib's `... (at line 3, column 5)` into `path:3: ...`."""
     what, mark, where = message.rpartition(" (at line ")
     if not mark:
-        return f"{path}: {message}"
+        return f"{path}: not valid TOML: {message}"
     number = where.partition(",")[0]
-    return f"{path}:{number}: {what[:1].lower()}{what[1:]}"
+    return f"{path}:{number}: not valid TOML: {what[:1].lower()}{what[1:]}"
 
 
 def _check(found: ConfigFile, table: dict[str, JsonValue], lines: dict[str, int]) -> None:

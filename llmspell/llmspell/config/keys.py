@@ -69,7 +69,10 @@ def _rules(prefix: str) -> tuple[Key, ...]:
     allow = [
         Key(f"{prefix}.allow_{kind}", "strings", [], f"also {what}", widens=True) for kind, what in _SUBJECTS.items()
     ]
-    deny = [Key(f"{prefix}.deny_{kind}", "strings", [], f"never these {what}") for kind, what in _SUBJECTS.items()]
+    deny = [
+        Key(f"{prefix}.deny_{kind}", "strings", [], what.replace("may be", "may never be"))
+        for kind, what in _SUBJECTS.items()
+    ]
     return (*allow, *deny)
 
 
