@@ -13,16 +13,18 @@ if TYPE_CHECKING:
 __all__ = ["__version__", "ainvoke", "invoke", "registry", "tool", "tools"]
 
 
-def __getattr__(name: str) -> object:
-    if name == "__version__":
-        from llmspell_tools.version import __version__ as version  # see the module's docstring
+if not TYPE_CHECKING:  # a checker that saw it would take any name for one of ours
 
-        return version
-    if name in __all__:
-        from llmspell import api
+    def __getattr__(name):
+        if name == "__version__":
+            from llmspell_tools.version import __version__ as version  # see the module's docstring
 
-        return getattr(api, name)
-    raise AttributeError(f"module 'llmspell' has no attribute {name!r}")
+            return version
+        if name in __all__:
+            from llmspell import api
+
+            return getattr(api, name)
+        raise AttributeError(f"module 'llmspell' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
