@@ -74,7 +74,9 @@ FOREVER = {
 def sigint():
     """A shell's background job begins with SIGINT ignored, and an engine respects that."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    door = signal.set_wakeup_fd(-1)
     yield
+    signal.set_wakeup_fd(door)
     signal.signal(signal.SIGINT, before)
 
 
@@ -276,6 +278,18 @@ def test_sigint_stops_a_loop_on_main():
     engine = LuaEngine(ToolRegistry(), write=lambda stream, text: os.kill(os.getpid(), signal.SIGINT))
     with engine, pytest.raises(Cancelled):
         run(engine, "print('go') while true do pcall(function() while true do end end) end")
+
+
+def test_sigint_is_not_lost_to_a_door_that_has_gone():
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    engine = LuaEngine(ToolRegistry(), write=lambda stream, text: os.kill(os.getpid(), signal.SIGINT))
+    os.close(reader)
+    os.close(writer)
+
+    with engine, pytest.raises(Cancelled):
+        run(engine, "print('go') while true do end")
 
 
 def test_sigint_is_left_to_a_door_that_has_a_pipe_of_its_own():

@@ -74,7 +74,9 @@ class Watch:
             self.wake()
         if self._on_main and self._previous is None:
             if _HAS_PIPES:
-                self._forward = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+                former = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+                # The number of a pipe that somebody closed and we were given since is no door.
+                self._forward = -1 if former in (self._reader, self._writer) else former
             self._previous = _set_handler(_SIGINT, self._handler)
 
     def end(self) -> None:
@@ -212,8 +214,10 @@ class Watch:
         if signals and door is not None and door >= 0:
             try:
                 os.write(door, signals)
+            except BlockingIOError:
+                pass  # its pipe is full: the wake-up it wanted has happened
             except OSError:
-                pass  # its owner is gone or its pipe is full: the wake-up it wanted has happened
+                self._forward = -1  # its owner has gone and left its number behind
         return _SIGINT in signals
 
     def _interrupt(self, run: Run) -> None:
