@@ -277,6 +277,11 @@ def test_a_warning_is_printed_and_the_command_runs(project, capsys):
     assert "calculator" in printed.out
 
 
+def test_a_policy_file_that_is_not_there_is_called_one(capsys):
+    assert main(["tool", "invoke", "calculator", "input=1", "--policy", "none.toml"]) == 1
+    assert capsys.readouterr().err == "Error: cannot read policy file 'none.toml': No such file or directory\n"
+
+
 def test_what_is_no_toml_is_called_so(project, capsys):
     path = write(project / "llmspell.toml", "[lua]\ntimeout_seconds =\n")
 

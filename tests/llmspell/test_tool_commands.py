@@ -198,15 +198,34 @@ def test_info_shows_the_options_inside_an_object(capsys):
         (["hash-calculator", "operation=hash", "input=hello", "algorithm=md5"], "5d41402abc4b2a76b9719d911017c592\n"),
         (["hash-calculator", "operation=verify", "input=hello", "algorithm=md5",
           "expected_hash=5d41402abc4b2a76b9719d911017c592", "--select", "result.verified"], "true\n"),
-        (["calculator", "input=2+2", "--select", "result.nothing"], "\n"),
         (["calculator", "input=2+2", "--select", "result.[result, input]"], '[4.0,"2+2"]\n'),
         (["file-operations", "operation=read", "path=note.txt"], "line one\nline two\n"),
+        (["file-operations", "operation=exists", "path=note.txt"], "true\n"),
+        (["file-operations", "operation=list_dir", "path=.", "--select", "result.entries[].name"],
+         '[".git","note.txt"]\n'),
+        (["file-operations", "operation=create_dir", "path=new", "--select", "success"], "true\n"),
     ],
 )  # fmt: skip
 def test_raw_is_what_a_shell_wants(words, expected, capsys, project):
     (project / "note.txt").write_text("line one\nline two\n", encoding="utf-8")
 
     assert (0, expected, "") == answer(["tool", "invoke", *words, "--raw"], capsys)
+
+
+def test_a_selection_of_nothing_says_what_there_is(capsys):
+    call = ["tool", "invoke", "calculator", "input=2+2", "--select", "resutl", "--raw"]
+    note = "--select 'resutl' gives null; at the top there are: operation, success, result, resource_usage\n"
+
+    assert answer(call, capsys) == (0, "\n", note)
+
+
+def test_a_sentence_hides_no_result_from_a_person(capsys, monkeypatch):
+    call = ["tool", "invoke", "file-operations", "operation=list_dir", "path=."]
+    assert answer(call, capsys)[2] == ""
+
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert "--raw prints what it gave" in answer(call, capsys)[2]
+    assert '"count":1' in answer([*call, "--raw"], capsys)[1]
 
 
 def test_select_in_a_text_is_bare_only_for_strings(capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from time import perf_counter
 
 from llmspell import assembly, output
@@ -102,6 +103,8 @@ def _show(name: str, result: ToolResult, style: str, select: str | None, raw: bo
         from llmspell.selection import select as selected  # jmespath only where it is used
 
         part = selected(select, result.output)
+        if part is None and isinstance(result.output, dict):
+            output.note(f"--select {select!r} gives null; at the top there are: {', '.join(result.output)}")
         output.line(output.bare(part)) if raw or (style == "text" and isinstance(part, str)) else output.json(
             part, style
         )
@@ -121,6 +124,21 @@ def _show_text(result: ToolResult) -> None:
         output.note(f"Error: {_failure_message(result)}")
     else:
         output.line(result.text)
+        if _says_only_that(result) and _is_read_by_a_person():
+            output.note("(--raw prints what it gave, --select a part of it)")
+
+
+def _says_only_that(result: ToolResult) -> bool:
+    """Tell whether the text is the envelope's message, and the result itself stands beside it."""
+    value = result.output
+    return is_envelope(value) and value.get("result") is not None and value.get("message") == result.text
+
+
+def _is_read_by_a_person() -> bool:
+    try:
+        return sys.stdout.isatty()
+    except (AttributeError, ValueError):  # closed by the caller
+        return False
 
 
 def _show_raw(result: ToolResult) -> None:
@@ -139,13 +157,14 @@ def _failure_message(result: ToolResult) -> str:
 def raw_text(result: ToolResult) -> str:
     """Return the innermost result as text: what ``x=$(llmspell tool invoke ... --raw)`` wants.
 
-    An envelope gives its result; a text that the tool wrote itself (a file's content) is taken as it is; of an
-    object the main field; scalars without quotes, anything else as compact JSON.
+    An envelope gives its result; a text that the tool wrote itself (a file's content) is taken as it is, unless it
+    only says what was done (`Found 3 entries in ...`); of an object the main field; scalars without quotes, anything
+    else as compact JSON.
     """
     value: JsonValue = result.output
     if is_envelope(value):
         inner = value.get("result")
-        if isinstance(inner, (dict, list)) and result.has_own_text:
+        if isinstance(inner, (dict, list)) and result.has_own_text and not _says_only_that(result):
             return result.text
         value = result.text if inner is None else inner
     elif result.has_own_text:

@@ -61,7 +61,7 @@ def read_file(path: str) -> ConfigFile:
 
 
 def read_table(path: str) -> tuple[dict[str, JsonValue], Callable[[str], str]]:
-    """Read a TOML file of another kind.
+    """Read a policy file, which is TOML too.
 
     Returns:
         Its values by dotted key, and a function from such a key to `path:line`.
@@ -69,19 +69,19 @@ def read_table(path: str) -> tuple[dict[str, JsonValue], Callable[[str], str]]:
     Raises:
         ConfigurationError: The file cannot be read or is not TOML.
     """
-    table, lines = _parse(path, _content(path))
+    table, lines = _parse(path, _content(path, "policy file"))
     return dict(_leaves(table, "", set())), lambda key: _place(path, lines, key)
 
 
-def _content(path: str) -> bytes:
+def _content(path: str, kind: str = "configuration file") -> bytes:
     try:
         with open(path, "rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise ConfigurationError(f"cannot read configuration file '{path}': {why}", details={"path": path}) from None
+        raise ConfigurationError(f"cannot read {kind} '{path}': {why}", details={"path": path}) from None
     if len(content) > MAX_FILE_BYTES:
-        raise ConfigurationError(f"{path}: larger than {MAX_FILE_BYTES} bytes: not a configuration file")
+        raise ConfigurationError(f"{path}: larger than {MAX_FILE_BYTES} bytes: not a {kind}")
     return content
 
 
