@@ -1,0 +1,1 @@
+"""Built-in tools of the category system, one file a tool."""
