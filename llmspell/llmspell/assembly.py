@@ -77,11 +77,16 @@ def registry(options: Options, script_dir: str | None = None) -> ToolRegistry:
 
 def from_settings(options: Options, found: Settings | None, script_dir: str | None = None) -> ToolRegistry:
     """Return the registry where the configuration has been read already."""
-    return ToolRegistry(
+    made = ToolRegistry(
         policy=policy(options, found, script_dir),
         settings=found.tool_settings() if found is not None else None,
         discover=_discovery(options, found),
     )
+    if "logging" in sys.modules:
+        from llmspell.logs import follow  # logging costs 13 ms: it is imported where a level was asked for
+
+        follow(made, found.files if found is not None else ())
+    return made
 
 
 def asker(options: Options) -> Callable[[str], bool] | None:

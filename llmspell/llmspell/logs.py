@@ -12,7 +12,17 @@ import logging
 import os
 import sys
 
+from llmspell_tools.envelope import is_failure
 from llmspell_tools.errors import ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from llmspell_tools.definition import Tool, ToolResult
+    from llmspell_tools.errors import LlmspellError
+    from llmspell_tools.registry import ToolRegistry
+    from llmspell_tools.types import JsonValue
 
 #: Below DEBUG: wire frames and the like.
 TRACE = 5
@@ -23,6 +33,7 @@ LEVELS = {
 }  # fmt: skip
 #: The directive `llmspell` speaks of all rooms.
 _ROOMS = ("llmspell", "llmspell_kernel", "llmspell_tools")
+_calls = logging.getLogger("llmspell_tools.calls")
 _FORMAT = "%(asctime)s %(levelname)-5s %(name)s: %(message)s"
 
 
@@ -56,6 +67,33 @@ def configure(trace: str | None, configured: str | None = None) -> None:
     for name, level in levels.items():
         for target in _ROOMS if name == "llmspell" else (name,):
             logging.getLogger(target).setLevel(level)
+
+
+def follow(registry: ToolRegistry, files: Sequence[str]) -> None:
+    """Log what a run does: at debug its configuration and the begin of each tool call, at info how each call ended.
+
+    Parameters are logged by name only: their values may be secrets, or megabytes.
+    """
+    if not _calls.isEnabledFor(logging.INFO):
+        return
+    _calls.debug("configuration: %s", ", ".join(files) or "the defaults")
+    _calls.debug("ceiling: %s", registry.policy.ceiling)
+    registry.chain.before.append(_log_begin)
+    registry.chain.after.append(_log_end)
+
+
+def _log_begin(tool: Tool, parameters: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    _calls.debug("%s begins with %s", tool.name, ", ".join(parameters) or "no parameters")
+    return parameters
+
+
+def _log_end(tool: Tool, _: object, result: ToolResult | None, error: LlmspellError | None) -> None:
+    if error is not None:
+        _calls.info("%s failed: %s: %s", tool.name, error.code, error.message)
+    elif result is not None and is_failure(result.output):
+        _calls.info("%s ended with a failure", tool.name)
+    else:
+        _calls.info("%s done", tool.name)
 
 
 def parse(text: str, origin: str = "directives") -> dict[str, int]:

@@ -84,6 +84,35 @@ def test_a_traceback_comes_only_with_trace_debug(capsys):
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_a_run_can_be_followed(capsys):
+    words = ["tool", "invoke", "calculator", "input=1+1", "--raw"]
+    main(words)
+    assert capsys.readouterr() == ("2\n", "")
+    main(["--trace", "debug", *words])
+    printed = capsys.readouterr()
+
+    assert printed.out == "2\n"
+    assert "configuration: the defaults" in printed.err
+    assert "calculator begins with input" in printed.err
+    assert "calculator done" in printed.err
+    assert "1+1" not in printed.err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["calculator", "input=1+"], "calculator ended with a failure"),
+        (["file-operations", "operation=read", "path=none"], "file-operations failed: execution_error: cannot read"),
+    ],
+)
+def test_a_failed_call_is_logged_at_info(words, says, capsys):
+    main(["--trace", "info", "tool", "invoke", *words])
+    err = capsys.readouterr().err
+
+    assert says in err
+    assert "begins" not in err
+
+
 @pytest.mark.subprocess
 def test_without_a_level_logging_is_not_imported(project):
     code = "import sys; from llmspell.launch import main; main(['tool', 'list']); sys.exit('logging' in sys.modules)"
