@@ -34,7 +34,7 @@ make_environment() {
     "$PYTHON" -c 'import venv, ensurepip' 2>/dev/null ||
         die "This Python has no venv module. On Debian: apt-get install python3-venv"
     [ -x .venv/bin/python ] && .venv/bin/python -c 'import pip' 2>/dev/null || "$PYTHON" -m venv --clear .venv
-    printf 'Installing llmspell%s into .venv ...\n' "${extra:+[$extra]}" >&2
+    printf 'Installing llmspell%s into .venv (a minute or two) ...\n' "${extra:+[$extra]}" >&2
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".${extra:+[$extra]}" ||
         die "The install failed; the lines above say why. A network or a package index is needed for it."
     touch "$stamp"
