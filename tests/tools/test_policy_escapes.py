@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import zipfile
 
 import pytest
 
@@ -40,6 +41,8 @@ READERS = [
     ("hash-calculator", "file", {"operation": "hash"}, "secret.csv"),
     ("hash-calculator", "file", {"operation": "hash", "input_type": "file"}, "secret.csv"),
     ("hash-calculator", "file", {"operation": "verify", "expected_hash": "00"}, "secret.csv"),
+    ("archive-handler", "path", {"operation": "list"}, "secret.zip"),
+    ("archive-handler", "path", {"operation": "extract", "target_path": "stolen-too"}, "secret.zip"),
     ("file-search", "path", {"pattern": "topsecret"}, "secret.csv"),
     ("file-search", "path", {"pattern": "top.ecret", "use_regex": True}, "secret.csv"),
     ("file-search", "path", {"pattern": "topsecret", "recursive": True}, ""),
@@ -56,6 +59,8 @@ WRITERS = [
     ("csv-analyzer", "output_file", {"operation": "convert", "input_file": "good.csv", "options": {"format": "json"}}),
     ("csv-analyzer", "output_file", {"operation": "sample", "input": "a,b\n1,2\n"}),
     ("json-processor", "output_file", {"operation": "query", "query": ".", "input": {"a": 1}}),
+    ("archive-handler", "path", {"operation": "create", "input": ["good.csv"]}),
+    ("archive-handler", "target_path", {"operation": "extract", "path": "good.zip"}),
     ("json-processor", "output_file", {"operation": "stream", "query": ".", "input": '{"a": 1}'}),
 ]
 #: How to name something outside from the current folder; `{out}` is the outside folder.
@@ -90,6 +95,10 @@ def outside(tmp_path, monkeypatch):
         (sibling / name).write_text(content)
         os.symlink(f"../outside/{name}", root / f"link-{name}")
     (root / "good.csv").write_text("a,b\n1,2\n")
+    for folder in (out, sibling, root):
+        with zipfile.ZipFile(folder / ("good.zip" if folder == root else "secret.zip"), "w") as archive:
+            archive.writestr(f"{SECRET}.txt", SECRET)
+    os.symlink("../outside/secret.zip", root / "link-secret.zip")
     os.symlink(out, root / "doorway")
     os.symlink("../doorway", root / "sub/doorway")
     os.symlink("sub/doorway", root / "chain")
@@ -220,7 +229,8 @@ def test_odd_paths_end_in_typed_errors_at_once(registry, outside, path):
             succeeded, _ = attempt(registry, tool, {**params, parameter: path})
             assert not succeeded, (tool, params)
     for tool, parameter, params in there(registry, WRITERS):
-        if path not in ("sub", "pipe") and params.get("operation") != "create_dir":
+        takes_folders = params.get("operation") == "extract" and path == "."
+        if path not in ("sub", "pipe") and params.get("operation") != "create_dir" and not takes_folders:
             succeeded, said = attempt(registry, tool, {**params, parameter: path})
             assert not succeeded, (tool, params, said)
 

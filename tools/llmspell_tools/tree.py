@@ -73,7 +73,7 @@ class Entry:
         kind: `file`, `directory`, `symlink` or `other`.
         relative: Path below the top, with `/`; the name alone directly below it, "" for the top itself.
         shown: The path for people and answers: the top as the caller wrote it, and ``relative``.
-        folder_fd: The open folder that it is in.
+        folder_fd: The open folder that it is in; for a folder, itself.
     """
 
     __slots__ = ("folder_fd", "kind", "name", "relative", "shown")
@@ -91,6 +91,8 @@ class Entry:
 
     def facts(self) -> os.stat_result:
         """Return what `lstat` says."""
+        if self.kind == "directory":
+            return os.fstat(self.folder_fd)
         return os.stat(self.name, dir_fd=self.folder_fd, follow_symlinks=False)
 
     def target(self) -> str:
