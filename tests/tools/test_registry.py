@@ -413,3 +413,14 @@ def test_a_thousand_calls_at_once_all_come_back(registry):
         return await asyncio.gather(*(registry.ainvoke("echo-all", {"input": str(i)}) for i in range(1000)))
 
     assert [result.output for result in asyncio.run(run())] == [str(i) for i in range(1000)]
+
+
+def test_a_tool_may_have_a_parameter_that_is_named_context():
+    def render(call, /, *, context: dict[str, object] | None = None):
+        return {"tool": call.tool, "context": context}
+
+    registry = ToolRegistry()
+    registry.register(tool(name="render")(render))
+
+    assert list(registry.get("render").parameters["properties"]) == ["context"]
+    assert registry.invoke("render", {"context": {"a": 1}}).output == {"tool": "render", "context": {"a": 1}}

@@ -253,7 +253,10 @@ def _wants_context(function: Callable[..., Any]) -> bool:
     while (inner := getattr(function, "__wrapped__", None)) is not None:  # the signature is read from the inmost, too
         function = inner
     code = getattr(function, "__code__", None)
-    return code is not None and code.co_argcount > 0 and code.co_varnames[0] == "context"
+    if code is None or not code.co_argcount:
+        return False
+    # Positional only (`call, /`) where the tool has a parameter named `context` itself.
+    return bool(code.co_posonlyargcount) or code.co_varnames[0] == "context"
 
 
 def tool(

@@ -47,7 +47,8 @@ def read_signature(
     """Return the description and the parameters' schema of a tool's function.
 
     Args:
-        function: Its first parameter may be `context`, which is left out; the rest are the tool's parameters.
+        function: Its first parameter may be `context`, or any one that is positional only, which is left out; the
+            rest are the tool's parameters.
         requires: By value of `operation`, the parameters that it needs; becomes `allOf` of if and then.
         open_parameters: Parameters that the signature does not name are allowed.
 
@@ -57,10 +58,14 @@ def read_signature(
     description, explained = read_docstring(inspect.getdoc(function) or "")
     properties: JsonObject = {}
     required: list[JsonValue] = []
-    for name, parameter in inspect.signature(function).parameters.items():
+    has_own_context = False
+    for at, (name, parameter) in enumerate(inspect.signature(function).parameters.items()):
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
             continue
-        if name == "context":
+        if at == 0 and parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
+            has_own_context = True
+            continue
+        if name == "context" and not has_own_context:
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
                 raise ConfigurationError(f"{function.__name__}: 'context' must be the first parameter, before `*`")
             continue
