@@ -293,6 +293,15 @@ def test_a_pool_keeps_its_child():
     assert ends(pids.pop())
 
 
+def test_a_pool_keeps_its_child_in_a_large_process():
+    held = b"x" * 400_000_000  # a child's ru_maxrss would begin with this
+    pool = WorkerPool("isolation_targets:pid")
+    pids = {pool.call(context(), None, b"", limits())[0] for _ in range(2)}
+    pool.close()
+
+    assert (len(pids), len(held)) == (1, 400_000_000)
+
+
 def test_a_pool_replaces_a_child_that_died():
     pool = WorkerPool("isolation_targets:pid")
     first = pool.call(context(), None, b"", limits())[0]

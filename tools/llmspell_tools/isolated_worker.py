@@ -188,9 +188,21 @@ def _traceback(error: BaseException) -> str:
 
 
 def _is_bloated() -> bool:
+    return _peak_rss_kb() > _RETIRE_RSS_KB
+
+
+def _peak_rss_kb() -> int:
+    """Return the most memory that this process has held, in KB; 0 where the system does not say."""
+    try:
+        # Linux's ru_maxrss begins at what the parent held when it started us: /proc counts from our own exec on.
+        with open("/proc/self/status", "rb") as status:
+            for row in status:
+                if row.startswith(b"VmHWM:"):
+                    return int(row.split()[1])
+    except (OSError, ValueError, IndexError):
+        pass
     try:
         import resource
     except ImportError:
-        return False
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak // (1024 if sys.platform == "darwin" else 1) > _RETIRE_RSS_KB
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "darwin" else 1)
