@@ -43,6 +43,7 @@ READERS = [
     ("hash-calculator", "file", {"operation": "verify", "expected_hash": "00"}, "secret.csv"),
     ("archive-handler", "path", {"operation": "list"}, "secret.zip"),
     ("archive-handler", "path", {"operation": "extract", "target_path": "stolen-too"}, "secret.zip"),
+    ("process-executor", "working_directory", {"executable": "ls"}, ""),
     ("file-search", "path", {"pattern": "topsecret"}, "secret.csv"),
     ("file-search", "path", {"pattern": "top.ecret", "use_regex": True}, "secret.csv"),
     ("file-search", "path", {"pattern": "topsecret", "recursive": True}, ""),
@@ -110,7 +111,9 @@ def outside(tmp_path, monkeypatch):
 @pytest.fixture
 def registry(outside):
     root = str(outside.parent / "root")
-    policy = Policy.from_json({"ceiling": "privileged", "allow": {"read": [root], "write": [root]}})
+    policy = Policy.from_json(
+        {"ceiling": "privileged", "allow": {"read": [root], "write": [root], "run": ["standard"]}}
+    )
     return ToolRegistry(policy=policy)
 
 
@@ -148,7 +151,7 @@ def attempt(registry, tool, params):
 def test_the_attempts_below_would_work_where_they_are_allowed(outside):
     """The control: with the folder above as root the same calls read the secret and write outside."""
     top = str(outside.parent)
-    policy = Policy.from_json({"ceiling": "privileged", "allow": {"read": [top], "write": [top]}})
+    policy = Policy.from_json({"ceiling": "privileged", "allow": {"read": [top], "write": [top], "run": ["standard"]}})
     registry = ToolRegistry(policy=policy)
     for tool, parameter, params, name in there(registry, READERS):
         if params.get("operation") == "move":
@@ -158,9 +161,10 @@ def test_the_attempts_below_would_work_where_they_are_allowed(outside):
             assert succeeded, (tool, params, said)
     for at, (tool, parameter, params) in enumerate(there(registry, WRITERS)):
         if params.get("operation") != "delete" and parameter != "source_path" and params.get("operation") != "move":
-            succeeded, said = attempt(registry, tool, {**params, parameter: f"doorway/{at}"})
+            name = f"{at}.zip" if tool == "archive-handler" else str(at)
+            succeeded, said = attempt(registry, tool, {**params, parameter: f"doorway/{name}"})
             assert succeeded, (tool, params, said)
-            assert os.path.lexists(outside / str(at))
+            assert os.path.lexists(outside / name)
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -224,7 +228,7 @@ def test_odd_paths_end_in_typed_errors_at_once(registry, outside, path):
     """Not in a hang (pipe, /dev/zero), nor in an error that is not ours."""
     os.mkfifo("pipe")
     for tool, parameter, params, _ in there(registry, READERS):
-        takes_folders = tool == "file-search" and path in (".", "sub")
+        takes_folders = tool in ("file-search", "process-executor") and path in (".", "sub")
         if params.get("operation") not in ("metadata", "exists", "list_dir", "move") and not takes_folders:
             succeeded, _ = attempt(registry, tool, {**params, parameter: path})
             assert not succeeded, (tool, params)
