@@ -43,6 +43,13 @@ READERS = [
     ("hash-calculator", "file", {"operation": "verify", "expected_hash": "00"}, "secret.csv"),
     ("archive-handler", "path", {"operation": "list"}, "secret.zip"),
     ("archive-handler", "path", {"operation": "extract", "target_path": "stolen-too"}, "secret.zip"),
+    (
+        "file-converter",
+        "path",
+        {"operation": "encoding", "to_encoding": "utf-8", "target_path": "stolen"},
+        "secret.csv",
+    ),
+    ("file-converter", "path", {"operation": "indentation"}, "secret.csv"),
     ("process-executor", "working_directory", {"executable": "ls"}, ""),
     ("file-search", "path", {"pattern": "topsecret"}, "secret.csv"),
     ("file-search", "path", {"pattern": "top.ecret", "use_regex": True}, "secret.csv"),
@@ -61,6 +68,7 @@ WRITERS = [
     ("csv-analyzer", "output_file", {"operation": "sample", "input": "a,b\n1,2\n"}),
     ("json-processor", "output_file", {"operation": "query", "query": ".", "input": {"a": 1}}),
     ("archive-handler", "path", {"operation": "create", "input": ["good.csv"]}),
+    ("file-converter", "target_path", {"operation": "indentation", "path": "good.csv"}),
     ("archive-handler", "target_path", {"operation": "extract", "path": "good.zip"}),
     ("json-processor", "output_file", {"operation": "stream", "query": ".", "input": '{"a": 1}'}),
 ]

@@ -2,7 +2,8 @@
 
 An example is ``{description, params, result}``; `result` is the part of the output that must come back. ``{folder}`` in
 any text of it stands for a temporary folder that the examples of one tool share and that is removed afterwards, so
-that an example may write and nothing of the person's is touched.
+that an example may write and nothing of the person's is touched. ``files``, by name the text of each, are put there
+before an example runs.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def run_examples(registry: ToolRegistry, tool: Tool) -> list[JsonObject]:
     import tempfile  # `tool info` shows examples on the lean path and runs none
 
     with tempfile.TemporaryDirectory(prefix="llmspell-examples-") as folder:
-        return [_run(registry, tool, _placed(example, folder)) for example in tool.examples]
+        return [_run(registry, tool, _prepared(example, folder)) for example in tool.examples]
 
 
 def shown(example: JsonObject) -> JsonObject:
@@ -58,6 +59,18 @@ def _run(registry: ToolRegistry, tool: Tool, example: JsonObject) -> JsonObject:
         return {"description": description, "passed": False, "error": error.as_json()}
     passed = "result" not in example or contains(output, example["result"])
     return {"description": description, "passed": passed, "output": output}
+
+
+def _prepared(example: JsonObject, folder: str) -> JsonObject:
+    import os
+
+    given = example.get("files")
+    for name, text in given.items() if isinstance(given, dict) else ():
+        path = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            file.write(str(text))
+    return _placed(example, folder)
 
 
 def _placed(example: JsonObject, folder: str) -> JsonObject:

@@ -45,19 +45,20 @@ _DEFAULT_LEVEL = 6
     },
     examples=(
         {
-            "description": "Make an archive of a folder (here an empty one)",
-            "params": {"operation": "create", "path": "{folder}/backup.tar.gz", "input": []},
-            "result": {"operation": "create", "success": True, "result": {"archived_files": 0}},
+            "description": "Make an archive of a folder",
+            "files": {"docs/a.txt": "hello", "docs/more/b.txt": "there"},
+            "params": {"operation": "create", "path": "{folder}/backup.tar.gz", "input": ["{folder}/docs"]},
+            "result": {"operation": "create", "success": True, "result": {"archived_files": 2, "total_size": 10}},
         },
         {
             "description": "See what is in it",
             "params": {"operation": "list", "path": "{folder}/backup.tar.gz"},
-            "result": {"operation": "list", "result": {"format": "tar.gz", "files": [], "file_count": 0}},
+            "result": {"operation": "list", "result": {"format": "tar.gz", "file_count": 4}},
         },
         {
             "description": "Unpack it",
             "params": {"operation": "extract", "path": "{folder}/backup.tar.gz", "target_path": "{folder}/out"},
-            "result": {"result": {"extracted_files": 0, "total_size": 0, "output_dir": "{folder}/out"}},
+            "result": {"result": {"extracted_files": 2, "total_size": 10, "output_dir": "{folder}/out"}},
         },
     ),
     returns=envelope_schema(

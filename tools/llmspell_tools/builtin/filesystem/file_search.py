@@ -71,17 +71,30 @@ _RESULT = record(
     },
     examples=(
         {
-            "description": "Look for a text in one file",
-            "params": {"pattern": "def ", "path": "{folder}", "recursive": True},
-            "result": {"result": {"matches": [], "summary": {"total_matches": 0, "has_matches": False}}},
+            "description": "Look for a text in a folder and those below it",
+            "files": {"notes/plan.md": "# Plan\n\nTo-do: write\n", "notes/deep/more.txt": "nothing\n"},
+            "params": {"pattern": "write", "path": "{folder}/notes", "recursive": True},
+            "result": {
+                "message": "Found 1 matches across 2 files. Search pattern: 'write'",
+                "result": {"summary": {"total_matches": 1, "files_searched": 2}},
+            },
         },
         {
-            "description": "A regular expression, whatever the case, in Markdown files below a folder",
+            "description": "A regular expression, whatever the case, in Markdown files",
             "params": {
-                "pattern": "to-?do", "path": "{folder}", "recursive": True, "use_regex": True,
-                "case_sensitive": False, "include_extensions": ["md"], "exclude_dirs": "node_modules,.git",
+                "pattern": "to-?do", "path": "{folder}/notes", "use_regex": True, "case_sensitive": False,
+                "context_lines": 0, "include_extensions": ["md"],
             },
-            "result": {"success": True, "result": {"skipped_files": []}},
+            "result": {
+                "result": {
+                    "matches": [
+                        {
+                            "file_path": "{folder}/notes/plan.md", "line_number": 3, "column_number": 1,
+                            "line_content": "To-do: write", "matched_text": "To-do",
+                        }
+                    ]
+                }
+            },
         },
     ),
     returns=envelope_schema({"search": _RESULT}),

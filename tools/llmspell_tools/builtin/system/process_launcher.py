@@ -1,8 +1,9 @@
 """The few lines that run in the child between its start and the program that it becomes.
 
-Run as a script, its parent imports it only for its name: `python -I -S process_launcher.py SETTINGS PROGRAM ARGUMENT...`. Sets the
-limits, goes to the folder that is open as descriptor 3, closes what it inherited, restores the signals that Python
-ignores, and becomes the program. What fails is told by its errno on descriptor 4, which closes when the program starts.
+Run as a script, `python -I -S process_launcher.py SETTINGS PROGRAM ARGUMENT...`; the parent imports it for its name
+only. Sets the limits, goes to the folder that is open as descriptor 3, closes what it inherited, restores the signals
+that Python ignores, and becomes the program. What fails is told by its errno on descriptor 4, which closes when the
+program starts.
 """
 
 from __future__ import annotations
