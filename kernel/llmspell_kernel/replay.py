@@ -13,6 +13,8 @@ It knows digests, sessions, channels and dates; no key, no frame and no clock of
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from llmspell_kernel.errors import ReplayedMessage
 
 TYPE_CHECKING = False
@@ -33,8 +35,9 @@ class ReplayMemory:
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
-        self._seen: dict[bytes, tuple[str, str, JsonValue]] = {}
-        self._culled: dict[tuple[str, str], float] = {}
+        # Not a dict: the first key of one that is popped from the front gets slower to find with every pop.
+        self._seen: OrderedDict[bytes, tuple[str, str, JsonValue]] = OrderedDict()
+        self._culled: dict[tuple[str, str], str] = {}
 
     def remember(self, signature: bytes, channel: str, session: str, date: JsonValue) -> None:
         """Accept a verified message once.
@@ -59,28 +62,32 @@ class ReplayMemory:
 
     def _is_too_old(self, entry: tuple[str, str, JsonValue]) -> bool:
         newest = self._culled.get(entry[:2])
-        if newest is None:
-            return False
-        sent = _instant(entry[2])
-        return sent is None or sent <= newest
+        return newest is not None and not _is_later(entry[2], newest)
 
     def _cull(self) -> None:
         try:
-            oldest = next(iter(self._seen))
-            channel, session, date = self._seen.pop(oldest)
-        except (KeyError, RuntimeError, StopIteration):
-            return  # the other channel's thread is culling: the next message culls again
-        sent = _instant(date)
+            channel, session, date = self._seen.popitem(last=False)[1]
+        except KeyError:
+            return  # the other channel's thread has culled
         newest = self._culled.get((channel, session))
-        if sent is not None and (newest is None or sent > newest):
-            self._culled[channel, session] = sent
+        if isinstance(date, str) and (_instant(date) is not None if newest is None else _is_later(date, newest)):
+            self._culled[channel, session] = date
 
 
-def _instant(date: JsonValue) -> float | None:
+def _is_later(date: JsonValue, newest: str) -> bool:
+    """Tell whether a date is later than one of the same sender's; what is no date is not."""
+    if not isinstance(date, str):
+        return False
+    if len(date) == len(newest) and date[-1] == newest[-1] == "Z":
+        # Of one form, as those of one client are: the text's order is the time's. Parsing takes 20 times as long.
+        return date > newest
+    sent, before = _instant(date), _instant(newest)
+    return sent is not None and before is not None and sent > before
+
+
+def _instant(date: str) -> float | None:
     from datetime import UTC, datetime  # needed only once the memory is full
 
-    if not isinstance(date, str):
-        return None
     try:
         moment = datetime.fromisoformat(date)
     except ValueError:
