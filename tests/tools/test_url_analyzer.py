@@ -1,4 +1,4 @@
-"""url-analyzer and its way to the network (`surface.md` 4.7; security, 3, "http"); the servers are real, on 127.0.0.1."""
+"""url-analyzer and its way to the network (`surface.md` 4.7; security, 3, "http"); real servers on 127.0.0.1."""
 
 from __future__ import annotations
 

@@ -1,0 +1,25 @@
+-- A CSV file analysed, filtered and queried; URLs taken apart: the data tools together.
+--
+--   llmspell run scripts/examples/data_tools.lua [-- --data FILE]
+
+local csv, json, url = Tool.get("csv-analyzer"), Tool.get("json-processor"), Tool.get("url-analyzer")
+
+local here = arg and arg[0] and arg[0]:match("^(.*)/[^/]*$") or "scripts/examples"
+local source = ARGS and ARGS.data or (here .. "/data/seattle-weather.csv")
+
+local found = csv:execute({ operation = "analyze", input_file = source })
+local analysis = found.metadata.response.result
+print(("%d rows; the columns and how many different values each has:"):format(analysis.row_count))
+for _, column in ipairs(analysis.columns) do
+  print(("  %-14s %s, %d"):format(column.name, column.data_type, column.unique_count))
+end
+
+local hot = csv:execute({ operation = "filter", input_file = source, options = { filter = "temp_max > 33" } }).text
+local rows = csv:execute({ operation = "convert", input = hot, options = { format = "json" } }).text
+local days = json:execute({ operation = "query", input = rows, query = "[.[] | {date, temp_max}] | sort_by(-.temp_max)" }).data
+print(("%d days above 33 degrees, the hottest on %s"):format(#days, days[1].date))
+
+local parts = url:execute({ input = "https://Example.org:443/weather/../data?city=seattle&year=2014#may" }).result
+print(parts.normalized, parts.query_params.city, parts.query_params.year)
+
+return { rows = analysis.row_count, hot_days = #days, hottest = days[1] }
