@@ -114,6 +114,8 @@ def test_a_member_comes_before_a_method_of_its_name():
 def test_jinja_keeps_its_own_filters():
     assert rendered("{{ 'foo bar baz' | truncate(9, leeway=0) }}", engine="jinja") == "foo..."
     assert rendered("{{ 'a-b' | replace('-', '+') }}", engine="jinja") == "a+b"
+    counting = "{% set n = namespace(x=0) %}{% for i in range(1, 4) %}{% set n.x = n.x + i %}{% endfor %}{{ n.x }}"
+    assert rendered(counting, engine="jinja") == "6"
 
 
 @pytest.mark.parametrize(

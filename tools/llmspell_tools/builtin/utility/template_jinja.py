@@ -54,7 +54,8 @@ class _Environment(ImmutableSandboxedEnvironment):
         self.filters.update({name: FILTERS[name] for name in names})
         self.filters["_pairs"] = _pairs
         self.tests.update(TESTS)
-        self.globals = dict(FUNCTIONS)
+        own = {name: self.globals[name] for name in ("namespace", "dict", "cycler", "joiner")}
+        self.globals = {**own, **FUNCTIONS}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Return a member before a method: an object may well have a member `items`."""
