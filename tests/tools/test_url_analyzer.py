@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -401,3 +405,54 @@ def test_a_cancelled_run_stops_waiting(raw_server):
 
     with pytest.raises(Cancelled):
         registry.invoke("url-analyzer", {"input": url, "fetch_metadata": True}, context=registry.context(signal=signal))
+
+
+def test_a_name_that_is_looked_for_too_long_is_given_up(monkeypatch):
+    release = threading.Event()
+    monkeypatch.setattr(checked_http.socket, "getaddrinfo", lambda *_, **__: release.wait(5) and [])
+    try:
+        assert "longer than 0.3 s" in fetched("http://slow.example.org/", timeout_s=0.3)["metadata_error"]
+    finally:
+        release.set()
+
+
+def test_a_connection_that_comes_too_late_is_closed(monkeypatch, server):
+    release, closed = threading.Event(), threading.Event()
+    plain = checked_http.httpcore.SyncBackend.connect_tcp
+
+    def connect(*arguments, **named):
+        release.wait(5)
+        stream = plain(*arguments, **named)
+        close = stream.close
+        stream.close = lambda: (close(), closed.set())
+        return stream
+
+    monkeypatch.setattr(checked_http.httpcore.SyncBackend, "connect_tcp", connect)
+
+    assert "metadata_error" in fetched(server, timeout_s=0.2)
+    release.set()
+    assert closed.wait(5)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate with openssl")
+def test_a_certificate_that_nobody_vouches_for_is_a_metadata_error(tmp_path):
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", "-days", "2",
+         "-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "cert")],
+        check=True, capture_output=True, timeout=30,
+    )  # fmt: skip
+    settings = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    settings.load_cert_chain(tmp_path / "cert", tmp_path / "key")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                settings.wrap_socket(connection, server_side=True).close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        error = fetched(f"https://127.0.0.1:{listener.getsockname()[1]}/")["metadata_error"]
+        thread.join(5)
+
+    assert "CERTIFICATE_VERIFY_FAILED" in error

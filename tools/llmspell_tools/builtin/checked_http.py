@@ -6,15 +6,18 @@ a new request and so checked anew (at most five). Nothing from the environment i
 deadline holds for the whole exchange, however slowly bytes drip, and a cancel is noticed within a quarter second.
 Bodies are the caller's business: stream them, and count what comes out of decompression.
 
-httpx is imported when the first client is opened. Threads: name resolution runs on a thread of its own, since it cannot
-be interrupted; one that is given up ends by itself.
+Threads: resolving, connecting and the TLS handshake cannot be interrupted, so each runs on a short-lived thread of its
+own while the caller's looks up now and then; one that is given up ends by itself and closes what it opened. Importing
+this module imports httpx, so tools do it when they first need the network.
 """
 
 from __future__ import annotations
 
 import socket
+import threading
+from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpcore
 import httpx
@@ -24,10 +27,11 @@ from llmspell_tools.version import __version__
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from llmspell_tools.definition import ToolContext
 
+T = TypeVar("T")
 MAX_REDIRECTS = 5
 _SLICE_S = 0.25
 USER_AGENT = f"llmspell/{__version__}"
@@ -158,8 +162,16 @@ class _CheckedBackend(httpcore.NetworkBackend):
         last: Exception | None = None
         for address in addresses:
             try:
-                stream = self._plain.connect_tcp(
-                    address, port, self._clock.left(timeout), local_address, socket_options
+                stream = _apart(
+                    self._clock,
+                    partial(
+                        self._plain.connect_tcp,
+                        address,
+                        port,
+                        self._clock.left(timeout),
+                        local_address,
+                        socket_options,
+                    ),
                 )
                 return _TimedStream(stream, self._clock)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
@@ -198,8 +210,8 @@ class _TimedStream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         """Speak TLS from here on."""
-        stream = self._stream.start_tls(ssl_context, server_hostname, self._clock.left(timeout))
-        return _TimedStream(stream, self._clock)
+        begin = partial(self._stream.start_tls, ssl_context, server_hostname, self._clock.left(timeout))
+        return _TimedStream(_apart(self._clock, begin), self._clock)
 
     def get_extra_info(self, info: str) -> Any:
         """Return a fact about the connection."""
@@ -208,27 +220,53 @@ class _TimedStream(httpcore.NetworkStream):
 
 def _resolve(host: str, port: int, clock: _Clock) -> list[str]:
     """Return the addresses of a host, each once, in the system's order."""
-    import threading
-
-    found: list[Any] = []
-    failure: list[OSError] = []
-
-    def ask() -> None:
-        try:
-            found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            failure.append(error if isinstance(error, OSError) else OSError(str(error)))
-
-    thread = threading.Thread(target=ask, name="llmspell-resolve", daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(clock.left(_SLICE_S))
-    if failure:
+    try:
+        found = _apart(clock, partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM))
+    except (OSError, UnicodeError) as error:
         raise ToolExecutionError(
-            f"'{host}' was not found: {failure[0].strerror or failure[0]}",
+            f"'{host}' was not found: {getattr(error, 'strerror', None) or error}",
             details={"host": host, "reason": "name resolution"},
-        )
+        ) from error
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _apart(clock: _Clock, work: Callable[[], T]) -> T:
+    """Run what cannot be interrupted on a thread of its own, and wait for it as long as the clock lets us."""
+    done: list[T] = []
+    failure: list[Exception] = []
+    given_up = threading.Event()
+
+    def run() -> None:
+        try:
+            done.append(work())
+        except Exception as error:  # noqa: BLE001 - raised again on the caller's thread
+            failure.append(error)
+        if given_up.is_set():
+            _close_late(done)
+
+    thread = threading.Thread(target=run, name="llmspell-net", daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(clock.left(_SLICE_S))
+    except BaseException:
+        given_up.set()
+        if not thread.is_alive():
+            _close_late(done)
+        raise
+    if failure:
+        raise failure[0]
+    return done[0]
+
+
+def _close_late(done: list[Any]) -> None:
+    """Close a connection that nobody waits for any more; whoever takes it out of the list does."""
+    try:
+        late = done.pop()
+    except IndexError:
+        return
+    if isinstance(late, httpcore.NetworkStream):
+        late.close()
 
 
 def _failed(host: str, error: Exception) -> ToolExecutionError | ToolTimeout:
