@@ -3,7 +3,7 @@
     frames: list[bytes] = [identity..., b"<IDS|MSG>", signature, header, parent_header, metadata, content, buffer...]
 
 In: verify first, then remember the signature (`replay`), then parse; what fails raises a `PeerError` and has no
-effect. Out: headers are filled-in templates, the date's second is formatted once a second, and the parent header is
+effect. Out: headers are filled-in templates, a date is formatted once a millisecond, and the parent header is
 the request's header as the bytes that came, so nothing is encoded twice. `channels` stands beside it and moves the
 frames; `dispatch` above it decides what is said.
 
@@ -105,8 +105,9 @@ class Wire:
         self._clock = clock
         self.session = os.urandom(16).hex()
         self._numbers = count(1)
-        self._templates: dict[str, tuple[str, str]] = {}
-        self._second = (0, "")
+        self._templates: dict[str, tuple[bytes, bytes]] = {}
+        #: The newest date: its millisecond, its text, its second, the second's text.
+        self._newest = (0, b"", 0, "")
 
     def sign(self, signed: bytes) -> bytes:
         """Return the hex HMAC-SHA256 of the four frames, joined."""
@@ -169,20 +170,21 @@ class Wire:
         template = self._templates.get(msg_type)
         if template is None:
             template = (
-                f'{{"msg_id":"{self.session}_',
-                f'Z","session":"{self.session}","username":"llmspell","version":"{PROTOCOL_VERSION}",'
-                f'"msg_type":{quote(msg_type)}}}',
+                f'{{"msg_id":"{self.session}_'.encode("ascii"),
+                f'","session":"{self.session}","username":"llmspell","version":"{PROTOCOL_VERSION}",'
+                f'"msg_type":{quote(msg_type)}}}'.encode("ascii"),
             )
             if len(self._templates) < _MAX_TEMPLATES:  # reply types follow what a client sends
                 self._templates[msg_type] = template
-        now = self._clock()
-        whole = int(now)
-        second, text = self._second
-        if second != whole:
-            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
-            self._second = (whole, text)  # one assignment: a thread sees the old pair or the new one
-        start, end = template
-        return f'{start}{next(self._numbers)}","date":"{text}.{int((now - whole) * 1_000_000):06d}{end}'.encode("ascii")
+        now = int(self._clock() * 1_000)
+        moment, date, second, text = self._newest
+        if moment != now:
+            if second != now // 1_000:
+                second = now // 1_000
+                text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            date = f'","date":"{text}.{now % 1_000:03d}000Z'.encode("ascii")
+            self._newest = (now, date, second, text)  # one assignment: a thread sees the old four or the new ones
+        return b"%s%d%s%s" % (template[0], next(self._numbers), date, template[1])
 
 
 def _object(data: bytes, what: str) -> JsonObject:
