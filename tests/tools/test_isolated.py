@@ -233,7 +233,7 @@ def test_a_child_inherits_nothing_but_its_pipes():
         os.close(theirs)
 
     assert set(found["environment"]) <= {"LC_CTYPE"}  # which Python itself sets
-    assert len(found["descriptors"]) == 6  # three standard, two pipes, and the folder being listed
+    assert len(found["descriptors"]) == 7  # three standard, three pipes, and the folder being listed
     assert found["folder"] == "/"
     assert found["leads"] is True
 
@@ -281,6 +281,18 @@ def test_data_of_megabytes_goes_through_both_ways():
     assert pool.call(context(), {"n": 1}, data, limits(max_output_bytes=len(data) + 100)) == ({"n": 1}, data)
 
     pool.close()
+
+
+def test_what_is_written_while_a_call_runs_does_not_end_the_child():
+    """SIGIO for a written call may come after the call has begun; only the lifeline's end may end a child."""
+    worker = Worker("isolation_targets:sleep", 1 << 30)
+    early = threading.Timer(0.2, os.write, [worker._requests, b"\0"])
+    early.start()
+
+    assert worker.call(context(), 0.5, b"", limits())[0] == worker._pid
+
+    early.join()
+    worker.close()
 
 
 def test_a_pool_keeps_its_child():

@@ -3,7 +3,7 @@
 For whatever can hold the interpreter lock or hang in C where no deadline reaches it: jq programs, regular expressions
 that callers wrote, PDF and media libraries. A crash, an endless loop or a memory bomb there ends the child and becomes
 an error that names the tool; this process and its other threads run on. The child is `isolated_worker.py`, started with
-`posix_spawn` (never forked: threads and sockets stay out of it), an empty environment and nothing inherited but three
+`posix_spawn` (never forked: threads and sockets stay out of it), an empty environment and nothing inherited but four
 pipes. It knows no tool; `WorkerPool` keeps one child warm, so that cheap calls do not pay its start.
 
 Threads: a `Worker` is used by one thread at a time, which alone reads, writes and reaps; a cancel from any other thread
@@ -189,7 +189,7 @@ class Worker:
         self._owner_pid = os.getpid()
         self._stderr = b""
         try:
-            self._pid, self._requests, self._replies, self._errors = spawn(_START)
+            self._pid, self._requests, self._replies, self._errors, self._lifeline = spawn(_START)
         except OSError as error:
             raise ToolExecutionError(f"a child process could not be started: {error.strerror}") from error
         path = [entry for entry in sys.path if os.path.isabs(entry)]
@@ -341,7 +341,7 @@ class Worker:
                 pass
         except BlockingIOError:
             pass  # something that the child started still holds the pipe
-        for fd in (self._requests, self._replies, self._errors):
+        for fd in (self._requests, self._replies, self._errors, self._lifeline):
             os.close(fd)
         return status
 

@@ -22,17 +22,21 @@ _GRACE_S = 0.2
 _DEFAULTS = ("SIGINT", "SIGTERM", "SIGALRM", "SIGIO", "SIGXCPU")
 
 
-def spawn(code: str) -> tuple[int, int, int, int]:
-    """Start a Python child that runs `code`, without site, environment or anything open but three pipes.
+#: Where a child finds the pipe that nobody writes to: it closes when the parent ends, however it ends.
+LIFELINE = 3
+
+
+def spawn(code: str) -> tuple[int, int, int, int, int]:
+    """Start a Python child that runs `code`, without site, environment or anything open but four pipes.
 
     Returns:
-        Its id and our ends of its stdin, stdout and stderr, which never block.
+        Its id, our ends of its stdin, stdout and stderr, which never block, and of its lifeline.
 
     Raises:
         OSError: It could not be started.
     """
-    pipes = [_pipe() for _ in range(3)]
-    (their_requests, requests), (replies, their_replies), (messages, their_messages) = pipes
+    pipes = [_pipe() for _ in range(4)]
+    (their_requests, requests), (replies, their_replies), (messages, their_messages), (theirs, lifeline) = pipes
     flags = ["-I", "-S", *(["-B"] if sys.dont_write_bytecode else [])]
     try:
         pid = os.posix_spawn(
@@ -43,28 +47,29 @@ def spawn(code: str) -> tuple[int, int, int, int]:
                 (os.POSIX_SPAWN_DUP2, their_requests, 0),
                 (os.POSIX_SPAWN_DUP2, their_replies, 1),
                 (os.POSIX_SPAWN_DUP2, their_messages, 2),
+                (os.POSIX_SPAWN_DUP2, theirs, LIFELINE),
             ],
             setsid=True,
             setsigmask=[],
             setsigdef=[getattr(_signal, name) for name in _DEFAULTS],
         )
     except OSError:
-        for fd in (requests, replies, messages):
+        for fd in (requests, replies, messages, lifeline):
             os.close(fd)
         raise
     finally:
-        for fd in (their_requests, their_replies, their_messages):
+        for fd in (their_requests, their_replies, their_messages, theirs):
             os.close(fd)
     for fd in (requests, replies, messages):
         os.set_blocking(fd, False)
-    return pid, requests, replies, messages
+    return pid, requests, replies, messages, lifeline
 
 
 def _pipe() -> tuple[int, int]:
-    """Make a pipe whose ends are not among the three standard descriptors, be those open or not."""
+    """Make a pipe whose ends are not among the descriptors that a child is given, be those open or not."""
     low: list[int] = []
     reading, writing = os.pipe()
-    while min(reading, writing) < 3:
+    while min(reading, writing) <= LIFELINE:
         low += (reading, writing)
         reading, writing = os.pipe()
     for fd in low:

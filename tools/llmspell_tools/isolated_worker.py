@@ -2,8 +2,8 @@
 
 Started as ``python -I -S -c "..."`` with an empty environment. The first message says where modules are, which
 function to serve and how much memory it may have; from then on each call is one message and one answer. Ends when the
-pipe closes; while a call runs, the closing pipe (Linux: SIGIO) or the call's own time (SIGALRM, SIGXCPU) ends the
-process even where C code never looks up, so that nothing outlives a killed parent for long. Nothing here runs in the
+pipe closes; the closing lifeline (Linux: SIGIO) or a call's own time (SIGALRM, SIGXCPU) ends the process even where C
+code never looks up, so that nothing outlives a killed parent for long. Nothing here runs in the
 parent but `encode` and `HEADER_BYTES`.
 
 A message is 12 bytes (length of the JSON as 4 bytes, of the data as 8, both big endian), the JSON, the data.
@@ -15,6 +15,7 @@ import os
 import sys
 
 from llmspell_tools.errors import LlmspellError
+from llmspell_tools.isolated_process import LIFELINE
 from llmspell_tools.jsontext import dumps, loads
 
 TYPE_CHECKING = False
@@ -43,15 +44,16 @@ def encode(value: JsonValue, data: bytes) -> tuple[bytes, bytes]:
 def main() -> NoReturn:
     """Serve calls until the pipe closes."""
     requests, replies = _take_pipes()
+    _end_with_parent()
     setup = _receive(requests)[0]
     sys.path[:] = setup["path"]
     limit_memory(setup["max_memory_bytes"])
     function = _load(setup["target"])
     while True:
         call, data = _receive(requests)
-        _watch(requests, call["timeout_s"])
+        _limit_time(call["timeout_s"])
         answer, payload = _answer(function, call, data)
-        _unwatch(requests)
+        _set_alarm(0.0)
         answer["last"] = bool(answer.get("last")) or _is_bloated()
         for part in encode(answer, payload):
             _send(replies, part)
@@ -125,8 +127,26 @@ def _load(target: str) -> Callable[[JsonValue, bytes], tuple[JsonValue, bytes]]:
     return function
 
 
-def _watch(fd: int, timeout_s: float) -> None:
-    """From here on, the end of the pipe or of the time ends the process."""
+def _end_with_parent() -> None:
+    """Have the system end this process when the parent's end of the lifeline closes.
+
+    A pipe of its own, because SIGIO also comes when something is written, and may come late: after the call that was
+    written has been read.
+    """
+    try:
+        import fcntl
+        import select
+
+        fcntl.fcntl(LIFELINE, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(LIFELINE, fcntl.F_SETFL, fcntl.fcntl(LIFELINE, fcntl.F_GETFL) | fcntl.FASYNC)
+        if select.select([LIFELINE], [], [], 0)[0]:  # closed before the line above
+            os._exit(0)
+    except (ImportError, AttributeError, OSError):
+        pass  # each call's time limit ends it
+
+
+def _limit_time(timeout_s: float) -> None:
+    """From here on, the end of the time ends the process."""
     try:
         import resource
 
@@ -137,30 +157,11 @@ def _watch(fd: int, timeout_s: float) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
     except (ImportError, AttributeError, ValueError, OSError):
         pass  # the parent's own deadline holds
-    try:
-        import fcntl
-        import select
-
-        fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | fcntl.FASYNC)
-        if select.select([fd], [], [], 0)[0]:  # closed before the line above
-            os._exit(0)
-    except (ImportError, AttributeError, OSError):
-        pass  # the time limit above ends it
-
-
-def _unwatch(fd: int) -> None:
-    try:
-        import fcntl
-
-        _set_alarm(0.0)
-        fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~fcntl.FASYNC)
-    except (ImportError, AttributeError, OSError):
-        pass  # as in _watch
 
 
 def _set_alarm(seconds: float) -> None:
-    _signal.setitimer(_signal.ITIMER_REAL, seconds)
+    if hasattr(_signal, "setitimer"):
+        _signal.setitimer(_signal.ITIMER_REAL, seconds)
 
 
 def _answer(
