@@ -77,7 +77,7 @@ local function finish(name, prefix, ok, ...)
   if ok == true then return build(...) end
   if ok then return make_builder(ok)(nil, nil, nil, ...) end
   local kind, message = ...
-  if kind == "not found" and prefix == nil then return raise("Tool '" .. name .. "' not found") end
+  if kind == "not found" and prefix == nil then return raise(message) end
   return raise((prefix or "Tool execution failed: ") .. message)
 end
 
