@@ -54,6 +54,13 @@ READERS = [
     ("file-search", "path", {"pattern": "topsecret"}, "secret.csv"),
     ("file-search", "path", {"pattern": "top.ecret", "use_regex": True}, "secret.csv"),
     ("file-search", "path", {"pattern": "topsecret", "recursive": True}, ""),
+    ("base64-encoder", "input_file", {"operation": "encode"}, "secret.csv"),
+    ("base64-encoder", "input_file", {"operation": "encode", "output_file": "stolen"}, "secret.csv"),
+    ("data-validator", "input_file", {"rules": {"rules": [{"type": "type", "expected": "object"}]}}, "secret.json"),
+    ("diff-calculator", "old_file", {"new_file": "good.csv"}, "secret.csv"),
+    ("diff-calculator", "new_file", {"old_file": "good.csv"}, "secret.csv"),
+    ("template-creator", "input_file", {"context": {}}, "secret.csv"),
+    ("template-creator", "context_file", {"input": "{{ value }}"}, "secret.json"),
 ]
 WRITERS = [
     ("file-operations", "path", {"operation": "write", "input": "overwritten"}),
@@ -71,6 +78,9 @@ WRITERS = [
     ("file-converter", "target_path", {"operation": "indentation", "path": "good.csv"}),
     ("archive-handler", "target_path", {"operation": "extract", "path": "good.zip"}),
     ("json-processor", "output_file", {"operation": "stream", "query": ".", "input": '{"a": 1}'}),
+    ("base64-encoder", "output_file", {"operation": "decode", "input": "aGVsbG8="}),
+    ("diff-calculator", "output_file", {"old_text": "a\n", "new_text": "b\n"}),
+    ("template-creator", "output_file", {"input": "hello"}),
 ]
 #: How to name something outside from the current folder; `{out}` is the outside folder.
 ROUTES = [
@@ -316,5 +326,5 @@ def test_every_tool_that_takes_a_path_is_tried_here():
     looks = ("path", "file", "folder", "director")
     for tool in ToolRegistry().list():
         for parameter in tool.parameters.get("properties", {}):
-            if any(word in parameter for word in looks):
+            if any(word in parameter for word in looks) and not parameter.startswith("max_"):
                 assert (tool.name, parameter) in tried

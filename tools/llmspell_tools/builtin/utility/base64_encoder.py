@@ -114,9 +114,11 @@ def _source(context: ToolContext, operation: str, text: str | None, path: str | 
 def _write(context: ToolContext, path: str, blocks: Iterable[bytes]) -> int:
     from llmspell_tools.files import write_atomic
 
-    size = 0
+    following = iter(blocks)
+    first = next(following, b"")  # a source that is refused makes no file, not for a moment
     with write_atomic(context.policy, path, context.tool) as stream:
-        for block in blocks:
+        size = stream.write(first)
+        for block in following:
             size += stream.write(block)
     return size
 
