@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     Problem = Callable[[str, str], None]
 
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-_READ = os.O_RDONLY | QUIET
+#: Flags that `Entry.open` opens with: never a link, and a pipe does not block.
+READ_FLAGS = os.O_RDONLY | QUIET
 
 
 class Folder:
@@ -106,7 +107,7 @@ def open_file(name: str, folder_fd: int) -> int:
     Raises:
         OSError: As the system says; ELOOP when it became a link.
     """
-    return os.open(name, _READ, dir_fd=folder_fd)
+    return os.open(name, READ_FLAGS, dir_fd=folder_fd)
 
 
 def tree(
@@ -221,13 +222,14 @@ class _Walk:
 
     def _fill(self, folder: Folder) -> None:
         guarded = _is_guarded(self._policy, folder.path, self._tool)
+        add_file = folder.files.append
         with os.scandir(folder.fd) as scan:
             for entry in scan:
                 name = entry.name
                 if guarded and not self._is_allowed(folder, name):
                     continue
                 if entry.is_file(follow_symlinks=False):
-                    folder.files.append(name)
+                    add_file(name)
                 elif entry.is_dir(follow_symlinks=False):
                     if self._enter is None or self._enter(name):
                         folder.folders.append(name)

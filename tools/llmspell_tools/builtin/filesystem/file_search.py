@@ -164,17 +164,15 @@ class _Search:
         self._hits = hits
 
     def one_by_one(self, find: Callable[[bytes, int], Spans]) -> None:
-        check, hits, read = self._context.check, self._hits, self._sources.read
+        check, hits = self._context.check, self._hits
         most = hits.most_in_a_file()
-        for folder in self._sources.folders():
-            for name in folder.files:
-                check()
-                content = read(folder, name)
-                if content is not None and (spans := find(content, most)):
-                    hits.add(self._sources.shown(folder, name), content, spans)
-                    most = hits.most_in_a_file()
-                    if hits.is_full:
-                        return
+        for folder, name, content in self._sources.contents():
+            check()
+            if spans := find(content, most):
+                hits.add(self._sources.shown(folder, name), content, spans)
+                most = hits.most_in_a_file()
+                if hits.is_full:
+                    return
 
     def in_batches(self, pattern: str, *, case_sensitive: bool) -> None:
         names: list[str] = []
@@ -182,20 +180,16 @@ class _Search:
         size = 0
         call: JsonObject = {"pattern": pattern, "case_sensitive": case_sensitive}
         self._ask(call, [], [])  # a wrong expression is told whatever files there are
-        for folder in self._sources.folders():
-            for name in folder.files:
-                self._context.check()
-                content = self._sources.read(folder, name)
-                if content is None:
-                    continue
-                names.append(self._sources.shown(folder, name))
-                contents.append(content)
-                size += len(content)
-                if size >= _BATCH_BYTES or len(names) >= _BATCH_FILES:
-                    self._ask(call, names, contents)
-                    names, contents, size = [], [], 0
-                    if self._hits.is_full:
-                        return
+        for folder, name, content in self._sources.contents():
+            self._context.check()
+            names.append(self._sources.shown(folder, name))
+            contents.append(content)
+            size += len(content)
+            if size >= _BATCH_BYTES or len(names) >= _BATCH_FILES:
+                self._ask(call, names, contents)
+                names, contents, size = [], [], 0
+                if self._hits.is_full:
+                    return
         if names:
             self._ask(call, names, contents)
 
