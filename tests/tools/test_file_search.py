@@ -161,6 +161,19 @@ def test_a_file_of_more_than_one_piece_is_searched_whole(search, root):
     assert found(search("needle", "long.txt")) == ["long.txt:5002:5:the needle"]
 
 
+@pytest.mark.parametrize("needle", ["q#z", "the", "e", " e ", "zebra!", "aaab", "ab", "\u00e9t\u00e9"])
+def test_large_files_give_the_same_hits_as_line_by_line(search, root, needle):
+    """Whatever byte of the needle is rare or common in the text."""
+    line = "the zebra and the aab \u00e9t aaaaaaab q# z eee \u00e9t\u00e9 q#q#z\n"
+    (root / "large.txt").write_text((line * 700) + "zebra! at the end")
+    text = (root / "large.txt").read_text().split("\n")
+    wanted = sum(each.count(needle) for each in text)
+
+    got = search(needle, "large.txt", context_lines=0).output["result"]["summary"]
+    assert got["total_matches"] == min(wanted, 1000)
+    assert got["has_matches"] == (wanted > 0)
+
+
 def test_hits_in_a_file_can_be_limited(search):
     assert len(found(search("needle", "a.txt", max_matches_per_file=2))) == 2
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from os import close, read
+from os import close, pread, read
 from os import open as open_fd
 
 from llmspell_tools.tree import READ_FLAGS, folders, shown_name
@@ -87,7 +87,7 @@ class Sources:
                     try:
                         content = read(fd, _FIRST_BYTES)
                         if len(content) == _FIRST_BYTES:
-                            content = _whole(fd, content, max_bytes)
+                            content = _whole(fd, max_bytes)
                             check()
                     finally:
                         close(fd)
@@ -123,15 +123,15 @@ class Sources:
         return not self._exclude or extension.lower() not in self._exclude
 
 
-def _whole(fd: int, first: bytes, max_bytes: int) -> bytes:
-    """Return the first piece and what comes after it, up to one byte too much."""
-    size = os.fstat(fd).st_size
-    parts = [first]
-    left = max_bytes + 1 - len(first)
-    while left > 0:
-        part = read(fd, min(left, max(size, _FIRST_BYTES)))
-        if not part:
-            break
+def _whole(fd: int, max_bytes: int) -> bytes:
+    """Return a file's bytes, or one more than the limit; mostly in one piece, since joining copies it all again."""
+    size = min(os.fstat(fd).st_size, max_bytes) + 1
+    content = pread(fd, size, 0)
+    if len(content) < size or size > max_bytes:
+        return content
+    parts = [content]  # it has grown
+    at = size
+    while at <= max_bytes and (part := pread(fd, min(_FIRST_BYTES, max_bytes + 1 - at), at)):
         parts.append(part)
-        left -= len(part)
+        at += len(part)
     return b"".join(parts)
