@@ -7,7 +7,8 @@ import os
 import pytest
 
 from llmspell_tools.definition import tool
-from llmspell_tools.examples import contains, run_examples, shown
+from llmspell_tools.errors import ToolUnavailable
+from llmspell_tools.examples import contains, each_example, run_examples, shown
 from llmspell_tools.manifest import TOOLS
 from llmspell_tools.registry import ToolRegistry
 
@@ -30,6 +31,8 @@ def test_a_wrong_example_fails_with_what_came():
     )
 
     assert run_examples(registry, registry.get("two")) == [{"description": "d", "passed": False, "output": {"n": 2}}]
+    (outcome,) = each_example(registry, registry.get("two"))
+    assert (outcome["params"], outcome["output"], outcome["expected"]) == ({}, {"n": 2}, {"n": 3})
 
 
 def test_an_example_that_cannot_run_fails_with_the_error():
@@ -39,6 +42,17 @@ def test_an_example_that_cannot_run_fails_with_the_error():
 
     assert not result["passed"]
     assert result["error"]["code"] == "validation_error"
+
+
+def test_an_example_that_needs_a_missing_library_is_skipped():
+    def call():
+        raise ToolUnavailable("three needs sprockets; install it with: pip install sprockets")
+
+    registry = ToolRegistry()
+    registry.register(tool(name="three", examples=({"params": {}},))(call))
+    (outcome,) = run_examples(registry, registry.get("three"))
+
+    assert (outcome["passed"], outcome["skipped"], outcome["error"]["code"]) == (False, True, "unavailable")
 
 
 def test_an_example_is_shown_relative_to_the_current_folder():

@@ -3,33 +3,51 @@
 An example is ``{description, params, result}``; `result` is the part of the output that must come back. ``{folder}`` in
 any text of it stands for a temporary folder that the examples of one tool share and that is removed afterwards, so
 that an example may write and nothing of the person's is touched. ``files``, by name the text of each, are put there
-before an example runs.
+before an example runs. An example that needs a library which is not installed is skipped, not failed.
 """
 
 from __future__ import annotations
 
-from llmspell_tools.errors import LlmspellError
+from time import perf_counter
+
+from llmspell_tools.errors import LlmspellError, ToolUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from llmspell_tools.definition import Tool
     from llmspell_tools.registry import ToolRegistry
     from llmspell_tools.types import JsonObject, JsonValue
 
 TIMEOUT_S = 10.0
 _FOLDER = "{folder}"
+_SHORT = ("description", "passed", "skipped", "output", "error")
 
 
 def run_examples(registry: ToolRegistry, tool: Tool) -> list[JsonObject]:
     """Run the examples of a tool in their order.
 
     Returns:
-        For each ``{description, passed, output}``, or ``{description, passed: false, error}``.
+        For each ``{description, passed, output}``, or ``{description, passed: false, error}``, with ``skipped: true``
+        where a library is missing.
+    """
+    return [{key: each[key] for key in _SHORT if key in each} for each in each_example(registry, tool)]
+
+
+def each_example(registry: ToolRegistry, tool: Tool) -> Iterator[JsonObject]:
+    """Run the examples of a tool in their order, one each time the next is asked for.
+
+    Yields:
+        ``{description, params, passed, duration_ms, output}``, with what was `expected` where that did not come; or
+        ``{description, params, passed: false, duration_ms, error}``, with ``skipped: true`` where a library is
+        missing.
     """
     import tempfile  # `tool info` shows examples on the lean path and runs none
 
     with tempfile.TemporaryDirectory(prefix="llmspell-examples-") as folder:
-        return [_run(registry, tool, _prepared(example, folder)) for example in tool.examples]
+        for example in tool.examples:
+            yield _run(registry, tool, _prepared(example, folder))
 
 
 def shown(example: JsonObject) -> JsonObject:
@@ -52,13 +70,21 @@ def contains(whole: JsonValue, part: JsonValue) -> bool:
 
 def _run(registry: ToolRegistry, tool: Tool, example: JsonObject) -> JsonObject:
     params = example.get("params")
-    description = example.get("description", "")
+    outcome: JsonObject = {"description": example.get("description", ""), "params": params, "passed": False}
+    begin = perf_counter()
     try:
         output = registry.invoke(tool.name, params if isinstance(params, dict) else {}, timeout_s=TIMEOUT_S).output
     except LlmspellError as error:
-        return {"description": description, "passed": False, "error": error.as_json()}
-    passed = "result" not in example or contains(output, example["result"])
-    return {"description": description, "passed": passed, "output": output}
+        outcome["error"] = error.as_json()
+        if isinstance(error, ToolUnavailable):
+            outcome["skipped"] = True
+    else:
+        outcome["output"] = output
+        outcome["passed"] = passed = "result" not in example or contains(output, example["result"])
+        if not passed:
+            outcome["expected"] = example["result"]
+    outcome["duration_ms"] = (perf_counter() - begin) * 1000
+    return outcome
 
 
 def _prepared(example: JsonObject, folder: str) -> JsonObject:

@@ -25,7 +25,7 @@ def list_tools(
 ) -> int:
     """Print the names of all tools: one a line, or a JSON array of names; objects where `detailed` or jsonl."""
     registry = assembly.registry(options)
-    tools = registry.list(_category(registry, category))
+    tools = registry.list(known_category(registry, category))
     _print(tools, options.format(format), detailed, select)
     return 0
 
@@ -41,7 +41,7 @@ def search(
 ) -> int:
     """Print the tools whose name or description has any of the words, best first."""
     registry = assembly.registry(options)
-    tools = registry.search(words, _category(registry, category))
+    tools = registry.search(words, known_category(registry, category))
     style = options.format(format)
     if not tools:
         output.note(f"No tool matches {' '.join(words)!r}; `llmspell tool list` names them all.")
@@ -95,7 +95,12 @@ def summary(tool: Tool) -> JsonObject:
     }
 
 
-def _category(registry: ToolRegistry, category: str | None) -> str | None:
+def known_category(registry: ToolRegistry, category: str | None) -> str | None:
+    """Return the category as it is spelled.
+
+    Raises:
+        InvalidParameters: No tool has it; the message names those that there are.
+    """
     if category is None:
         return None
     known = sorted({tool.category for tool in registry.list()})

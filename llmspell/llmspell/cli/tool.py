@@ -120,13 +120,28 @@ def invoke(
 
 
 @tool.command(cls=Command)
-@click.argument("name")
-@click.option("--verbose", is_flag=True, help="Show what came back.")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--all", "all_tools", is_flag=True, help="Every tool, your own included.")
+@click.option("--category", metavar="NAME", help="Every tool of this category.")
+@click.option("--verbose", is_flag=True, help="Show every example and what came back.")
 @format_option()
 @policy_options
 @global_options()
-def test(name: str, verbose: bool, format: str | None) -> int:
-    """Run a tool's own examples and compare their results."""
+def test(names: tuple[str, ...], all_tools: bool, category: str | None, verbose: bool, format: str | None) -> int:
+    """Run the examples that tools declare and compare their results.
+
+    \b
+    llmspell tool test calculator
+    llmspell tool test --all
+
+    An example that needs a library which is not installed is named with the command that installs it, and skipped.
+
+    Exit status: 0; 1 an example does not hold; 3 no such tool; 130 interrupted.
+    """  # noqa: D301 - click marks paragraphs with a backspace
     from llmspell.actions import examples
 
-    return act(lambda options: examples.check_examples(options, name, verbose=verbose, format=format))
+    return act(
+        lambda options: examples.check_examples(
+            options, names, all_tools=all_tools, category=category, verbose=verbose, format=format
+        )
+    )
