@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     Failure = Literal["raise", "envelope"]
     #: A schema, its JSON text, or what makes it when it is first asked for.
     Schema = JsonObject | str | Callable[[], JsonObject]
+    #: Tables and images, or what makes them when a door asks.
+    Media = Sequence[JsonObject] | Callable[[], Sequence[JsonObject]]
 
 #: All that the author of a tool imports.
 __all__ = ["LEVELS", "CancelSignal", "Tool", "ToolContext", "ToolResult", "tool"]
@@ -40,24 +42,25 @@ class ToolResult:
     Args:
         output: The envelope, or any other JSON value.
         text: What a person reads; by default the output's own text, or its indented JSON.
-        media: Objects such as ``{base64, type, format, width, height}``.
+        media: Tables and images, see `media.py`; a function where making them costs something: it is called once, when
+            a door first asks.
         metadata: JSON-able facts beside the output.
     """
 
-    __slots__ = ("_made", "_text", "media", "metadata", "output")
+    __slots__ = ("_made", "_media", "_text", "metadata", "output")
 
     def __init__(
         self,
         output: JsonValue,
         *,
         text: str | None = None,
-        media: Sequence[JsonObject] | None = None,
+        media: Media | None = None,
         metadata: JsonObject | None = None,
     ) -> None:
         self.output = output
         self._text = text
         self._made: str | None = None
-        self.media: list[JsonObject] = list(media) if media else []
+        self._media: Media | None = media
         self.metadata: JsonObject = {} if metadata is None else metadata
 
     @property
@@ -77,6 +80,30 @@ class ToolResult:
     def has_own_text(self) -> bool:
         """Whether the tool gave a text that is not just the output or its JSON."""
         return self._text is not None and self._text is not self.output
+
+    @property
+    def media(self) -> list[JsonObject]:
+        """Tables and images, as `media.py` describes them; made when first read."""
+        given = self._media
+        if isinstance(given, list):
+            return given
+        found = [] if given is None else list(given() if callable(given) else given)
+        self._media = found
+        return found
+
+    @media.setter
+    def media(self, media: Media) -> None:
+        self._media = media
+
+    @property
+    def has_media(self) -> bool:
+        """Whether the tool gave media, or a function that makes them; makes none."""
+        return bool(self._media)
+
+    @property
+    def media_function(self) -> Callable[[], Sequence[JsonObject]] | None:
+        """The function that makes the media, as long as nobody has asked for them."""
+        return self._media if callable(self._media) else None
 
     def __repr__(self) -> str:
         return f"ToolResult(output={self.output!r})"

@@ -18,10 +18,11 @@ from llmspell_tools.schema import compile_parameters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Protocol
 
     from llmspell_tools.definition import Tool
+    from llmspell_tools.types import JsonObject
 
     #: (tool, parameters as the caller gave them) → parameters to go on with
     BeforeHook = Callable[[Tool, Mapping[str, Any]], Mapping[str, Any]]
@@ -223,12 +224,28 @@ def as_json(tool: Tool, result: ToolResult) -> ToolResult:
 
     if result.has_own_text and not isinstance(result.text, str):
         raise ToolExecutionError(f"{tool.name} gave a text of type {type(result.text).__name__}, not str")
-    if type(result.output) is str and not result.media and not result.metadata:
+    if type(result.output) is str and not result.has_media and not result.metadata:
         return result
+    made = result.media_function
     try:
         result.output = loads(dumps(result.output))
-        result.media = loads(dumps(result.media))  # type: ignore[assignment]  # a list stays a list
+        if made is not None:
+            result.media = lambda: _made(tool, made)
+        elif result.has_media:
+            result.media = loads(dumps(result.media))  # type: ignore[assignment]  # a list stays a list
         result.metadata = loads(dumps(result.metadata))  # type: ignore[assignment]  # and a dict a dict
     except InvalidParameters as error:
         raise ToolExecutionError(f"{tool.name} gave a result that is no JSON: {error.message}") from error
     return result
+
+
+def _made(tool: Tool, make: Callable[[], Sequence[JsonObject]]) -> list[JsonObject]:
+    """Return the media of a function, when a door asks: after the call, and yet the tool's own failure."""
+    from llmspell_tools.jsontext import dumps, loads
+
+    try:
+        return loads(dumps([*make()]))  # type: ignore[return-value]  # a list stays a list
+    except LlmspellError:
+        raise
+    except Exception as error:
+        raise _failure_of(tool, error) from error

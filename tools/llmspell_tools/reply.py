@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def ok(tool: str, result: ToolResult, duration_ms: float) -> JsonObject:
     """Return the reply to a call that came back, be its envelope a success or not."""
     body: JsonObject = {"text": result.text}
-    if result.media:
+    if result.has_media and result.media:
         body["media"] = list(result.media)
     body["metadata"] = result.metadata
     body["output"] = result.output
