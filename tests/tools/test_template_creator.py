@@ -106,6 +106,29 @@ def test_tera_templates_are_rendered(template, expected):
     assert rendered(template, USERS) == expected
 
 
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("{{ true }} {{ 1 == 2 }}", "true false"),
+        ("{{ nil }}|{{ xs }}|{{ o }}", "|[a, 1, true, , [object]]|[object]"),
+        ("{{ 6 / 2 }} {{ 7 / 2 }} {{ whole }} {{ huge }} {{ tiny }}", "3 3.5 2 1000000000000000000000 0.0000001"),
+        ("{{ true ~ 2.0 ~ xs }}", "true2[a, 1, true, , [object]]"),
+        ("{{ xs | join(sep='-') }} {{ true | as_str }}", "a-1-true--[object] true"),
+        ("{{ lt ~ 1 }}{{ (lt | safe) ~ 1 }}", "&lt;1<1"),
+    ],
+)
+def test_tera_prints_values_in_the_words_of_json(template, expected):
+    """As Tera's `ValueRender`: no word of Python's in the text."""
+    context = {"nil": None, "xs": ["a", 1, True, None, {}], "o": {"k": 1}, "whole": 2.0, "huge": 1e21, "tiny": 1e-7}
+    context["lt"] = "<"
+
+    assert rendered(template, context) == expected
+
+
+def test_jinja_prints_values_as_jinja_does():
+    assert rendered("{{ true }}{{ none }}{{ 6 / 2 }}", {}, engine="jinja") == "TrueNone3.0"
+
+
 def test_a_member_comes_before_a_method_of_its_name():
     assert rendered("{{ order.items }}", {"order": {"items": 3}}) == "3"
     assert rendered("{% for k, v in d.items() %}{{ k }}{{ v }}{% endfor %}", {"d": {"a": 1}}, engine="jinja") == "a1"
@@ -237,6 +260,14 @@ def test_what_reaches_for_the_interpreter_is_refused(engine, template):
         assert error.code in ("permission_denied", "validation_error", "execution_error")  # noqa: PT017
 
     assert found is None or "class" not in found.replace("'__class__'", "")
+
+
+@pytest.mark.parametrize("template", ["{{ a | attr('format') }}", "{{ a.upper }}", "{{ cycler }}"])
+def test_a_function_is_not_printed(template):
+    with pytest.raises(PermissionDenied, match="function"):
+        rendered(template, {"a": "text"})
+
+    assert rendered("{{ a.upper() }}{{ missing is defined }}", {"a": "x"}) == "Xfalse"
 
 
 def test_a_plain_text_may_speak_of_anything():

@@ -26,13 +26,30 @@ _MAX_RANGE = 100_000
 _UNRESERVED = "-_.!~*'()"
 
 
-def _text(value: Any) -> str:
-    return str(value)
+def text_of(value: Any) -> str:
+    """Return a value as Tera prints it: JSON's words, floats without exponent, nothing for null."""
+    if isinstance(value, str):
+        return value  # also text that is marked as safe
+    if value is None or isinstance(value, bool):
+        return "" if value is None else str(value).lower()
+    if isinstance(value, float):
+        return _float(value)
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(text_of, value))}]"
+    return "[object]" if isinstance(value, dict) else str(value)
+
+
+def _float(value: float) -> str:
+    if value.is_integer():
+        return format(value, ".0f")
+    from decimal import Decimal
+
+    return format(Decimal(repr(value)), "f")
 
 
 def truncate(value: Any, length: int = 255, end: str = "…") -> str:
     """Cut after so many characters; Tera counts `end` beside them."""
-    text = _text(value)
+    text = text_of(value)
     return text if len(text) <= length else text[:length] + end
 
 
@@ -41,12 +58,12 @@ def replace(value: Any, *arguments: str, **named: str) -> str:
     given = {**dict(zip(("from", "to"), arguments, strict=False)), **named}
     if set(given) != {"from", "to"}:
         raise InvalidParameters("filter 'replace' needs from and to", field="input")
-    return _text(value).replace(given["from"], given["to"])
+    return text_of(value).replace(given["from"], given["to"])
 
 
 def slugify(value: Any) -> str:
     """Return lower-case ASCII words joined by hyphens."""
-    plain = unicodedata.normalize("NFKD", _text(value).replace("ß", "ss")).encode("ascii", "ignore").decode("ascii")
+    plain = unicodedata.normalize("NFKD", text_of(value).replace("ß", "ss")).encode("ascii", "ignore").decode("ascii")
     return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
 
 
@@ -68,24 +85,24 @@ def _moment(value: Any, timezone: str | None) -> datetime:
     from llmspell_tools.builtin.utility.datetime_parsing import parse_moment
     from llmspell_tools.builtin.utility.datetime_zones import find_zone
 
-    text = str(int(value)) if isinstance(value, (int, float)) and not isinstance(value, bool) else _text(value)
+    text = str(int(value)) if isinstance(value, (int, float)) and not isinstance(value, bool) else text_of(value)
     moment = parse_moment(text, "context", UTC)[0]
     return moment if timezone is None else moment.astimezone(find_zone(timezone, "input"))
 
 
 def addslashes(value: Any) -> str:
     """Put a backslash before quotes and backslashes."""
-    return re.sub(r"""(["'\\])""", r"\\\1", _text(value))
+    return re.sub(r"""(["'\\])""", r"\\\1", text_of(value))
 
 
 def urlencode(value: Any) -> str:
     """Percent-encode, slashes kept."""
-    return quote(_text(value), safe="/" + _UNRESERVED)
+    return quote(text_of(value), safe="/" + _UNRESERVED)
 
 
 def urlencode_strict(value: Any) -> str:
     """Percent-encode everything but letters and digits."""
-    return re.sub(r"[-_.~]", lambda found: f"%{ord(found[0]):02X}", quote(_text(value), safe=""))
+    return re.sub(r"[-_.~]", lambda found: f"%{ord(found[0]):02X}", quote(text_of(value), safe=""))
 
 
 def pluralize(value: Any, singular: str = "", plural: str = "s") -> str:
@@ -152,7 +169,7 @@ def group_by(value: Any, attribute: str) -> dict[str, list[Any]]:
     for item in value:
         key = member(item, attribute)
         if key is not None:
-            groups.setdefault(_text(key), []).append(item)
+            groups.setdefault(text_of(key), []).append(item)
     return groups
 
 
@@ -170,7 +187,7 @@ def default(found: Any, /, value: Any = "") -> Any:
 
 def join(items: Any, /, sep: str = "") -> str:
     """Return the items' texts with a text between them."""
-    return sep.join(map(_text, items))
+    return sep.join(map(text_of, items))
 
 
 def map_(value: Any, attribute: str) -> list[Any]:
@@ -196,12 +213,12 @@ def round_(value: float, method: str = "common", precision: int = 0) -> float | 
 
 def split(value: Any, pat: str) -> list[str]:
     """Cut a text at a separator."""
-    return _text(value).split(pat)
+    return text_of(value).split(pat)
 
 
 def trim_start_matches(value: Any, pat: str) -> str:
     """Drop a text from the start, as often as it is there."""
-    text = _text(value)
+    text = text_of(value)
     while pat and text.startswith(pat):
         text = text.removeprefix(pat)
     return text
@@ -209,7 +226,7 @@ def trim_start_matches(value: Any, pat: str) -> str:
 
 def trim_end_matches(value: Any, pat: str) -> str:
     """Drop a text from the end, as often as it is there."""
-    text = _text(value)
+    text = text_of(value)
     while pat and text.endswith(pat):
         text = text.removesuffix(pat)
     return text
@@ -247,43 +264,43 @@ def get_random(end: int, start: int = 0) -> int:
 
 def trim_start(value: Any) -> str:
     """Drop white space from the start."""
-    return _text(value).lstrip()
+    return text_of(value).lstrip()
 
 
 def trim_end(value: Any) -> str:
     """Drop white space from the end."""
-    return _text(value).rstrip()
+    return text_of(value).rstrip()
 
 
 def capitalize(value: Any) -> str:
     """Make the first letter large and the others small."""
-    text = _text(value)
+    text = text_of(value)
     return text[:1].upper() + text[1:].lower()
 
 
 def escape_xml(value: Any) -> str:
     """Escape for XML."""
-    return escape(_text(value), {'"': "&quot;", "'": "&apos;"})
+    return escape(text_of(value), {'"': "&quot;", "'": "&apos;"})
 
 
 def linebreaksbr(value: Any) -> str:
     """Put `<br>` for line breaks."""
-    return _text(value).replace("\r\n", "\n").replace("\n", "<br>")
+    return text_of(value).replace("\r\n", "\n").replace("\n", "<br>")
 
 
 def spaceless(value: Any) -> str:
     """Drop white space between tags."""
-    return re.sub(r">\s+<", "><", _text(value))
+    return re.sub(r">\s+<", "><", text_of(value))
 
 
 def starting_with(value: Any, start: str) -> bool:
     """Test the start of a text."""
-    return _text(value).startswith(start)
+    return text_of(value).startswith(start)
 
 
 def ending_with(value: Any, end: str) -> bool:
     """Test the end of a text."""
-    return _text(value).endswith(end)
+    return text_of(value).endswith(end)
 
 
 def containing(value: Any, part: Any) -> bool:
@@ -293,7 +310,7 @@ def containing(value: Any, part: Any) -> bool:
 
 def matching(value: Any, pattern: str) -> bool:
     """Test by a regular expression; the child's deadline ends one that backtracks for ever."""
-    return re.search(pattern, _text(value)) is not None
+    return re.search(pattern, text_of(value)) is not None
 
 
 def is_object(value: Any) -> bool:
@@ -302,7 +319,7 @@ def is_object(value: Any) -> bool:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
-    "addslashes": addslashes, "as_str": _text, "capitalize": capitalize, "concat": concat, "date": date,
+    "addslashes": addslashes, "as_str": text_of, "capitalize": capitalize, "concat": concat, "date": date,
     "default": default, "join": join,
     "escape_xml": escape_xml, "filter": filter_, "get": get, "group_by": group_by, "json_encode": json_encode,
     "linebreaksbr": linebreaksbr, "map": map_, "nth": nth, "pluralize": pluralize, "replace": replace,

@@ -1,9 +1,9 @@
 """Tera and Jinja templates by Jinja's immutable sandbox: plain data, no loader, nothing that reaches the interpreter.
 
 Tera is Jinja's language but for some filters (`template_filters`), named arguments of `range`, pairs of a `for` over an
-object, and `self::` before macros. Two things here are stricter than Jinja's sandbox: attributes that begin with an
-underscore and powers or repeated texts that would be huge are refused before they are computed. Time and memory are
-bounded by the isolated child that this runs in.
+object, and `self::` before macros. Three things here are stricter than Jinja's sandbox: attributes that begin with an
+underscore and powers or repeated texts that would be huge are refused before they are computed, and functions are not
+printed. Time and memory are bounded by the isolated child that this runs in.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jinja2 import nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from llmspell_tools.builtin.utility.template_filters import FILTERS, FUNCTIONS, JINJA_FILTERS, TESTS
+from llmspell_tools.builtin.utility.template_filters import FILTERS, FUNCTIONS, JINJA_FILTERS, TESTS, text_of
 from llmspell_tools.errors import InvalidParameters, LimitExceeded, PermissionDenied, ToolExecutionError
 
 if TYPE_CHECKING:
@@ -45,14 +45,14 @@ class _Environment(ImmutableSandboxedEnvironment):
     def __init__(self, max_chars: int, *, is_tera: bool) -> None:
         super().__init__(
             undefined=_Missing, autoescape=True, loader=jinja2.DictLoader({}), keep_trailing_newline=True,
-            extensions=["jinja2.ext.loopcontrols", "jinja2.ext.do"],
+            extensions=["jinja2.ext.loopcontrols", "jinja2.ext.do"], finalize=_printable,
         )  # fmt: skip
         self._max_chars = max_chars
         self._is_tera = is_tera
         self.compiled: dict[str, jinja2.Template] = {}
         names = FILTERS if is_tera else JINJA_FILTERS
         self.filters.update({name: FILTERS[name] for name in names})
-        self.filters["_pairs"] = _pairs
+        self.filters.update(_pairs=_pairs, _text=_tera_text)
         self.tests.update(TESTS)
         own = {name: self.globals[name] for name in ("namespace", "dict", "cycler", "joiner")}
         self.globals = {**own, **FUNCTIONS}
@@ -86,9 +86,7 @@ class _Environment(ImmutableSandboxedEnvironment):
             text = _TAG.sub(lambda tag: _MACRO.sub("", tag[0]), source) if self._is_tera else source
             tree = self.parse(text)
             if self._is_tera:
-                for loop in tree.find_all(nodes.For):
-                    if isinstance(loop.target, nodes.Tuple) and len(loop.target.items) == 2:
-                        loop.iter = nodes.Filter(loop.iter, "_pairs", [], [], None, None, lineno=loop.lineno)
+                _as_tera(tree)
             code = self.compile(tree)
             found = jinja2.Template.from_code(self, code, self.make_globals(None), None)
             if len(self.compiled) >= _REMEMBERED:
@@ -151,6 +149,31 @@ def _typed(error: jinja2.TemplateError) -> Exception:
             f"there is no template '{error.name}': nothing can be included, extended or imported", field="input"
         )
     return ToolExecutionError(f"the template failed: {message}")
+
+
+def _as_tera(tree: nodes.Template) -> None:
+    """Let a `for` of two names go over an object's pairs; print and join (`~`) values in Tera's words."""
+    for loop in tree.find_all(nodes.For):
+        if isinstance(loop.target, nodes.Tuple) and len(loop.target.items) == 2:
+            loop.iter = nodes.Filter(loop.iter, "_pairs", [], [], None, None, lineno=loop.lineno)
+    for parts in (*tree.find_all(nodes.Concat), *tree.find_all(nodes.Output)):
+        parts.nodes = [
+            part
+            if isinstance(part, nodes.TemplateData)
+            else nodes.Filter(part, "_text", [], [], None, None, lineno=part.lineno)
+            for part in parts.nodes
+        ]
+
+
+def _printable(value: Any) -> Any:
+    """Refuse a function as text: it would show where in memory it lies."""
+    if callable(value) and not isinstance(value, jinja2.Undefined):
+        raise SecurityError("a function has no text; was it meant to be called?")
+    return value
+
+
+def _tera_text(value: Any) -> Any:
+    return value if isinstance(value, jinja2.Undefined) else text_of(_printable(value))
 
 
 def _pairs(value: Any) -> Any:
