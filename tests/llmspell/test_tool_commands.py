@@ -333,3 +333,17 @@ def test_every_rule_has_both_flags(flag, capsys):
     value = "localhost:80" if flag == "net" else "/usr/bin/true" if flag == "run" else "NAME"
     for verb in ("allow", "deny"):
         assert answer(["tool", "invoke", "calculator", "input=1", f"--{verb}-{flag}", value], capsys)[0] == 0
+
+
+def test_search_says_what_matched(capsys):
+    _, out, _ = answer(["tool", "search", "hash", "file"], capsys)
+    assert out.split()[:3] == ["hash-calculator", "name,", "description"]
+    _, out, _ = answer(["tool", "search", "regex", "--format", "jsonl"], capsys)
+    assert json.loads(out.splitlines()[0])["matched"] == [{"word": "regex", "in": "parameter", "text": "use_regex"}]
+
+
+def test_search_finds_what_was_meant(capsys):
+    status, out, err = answer(["tool", "search", "hsah", "--format", "json"], capsys)
+
+    assert (status, json.loads(out)) == (0, ["hash-calculator"])
+    assert err == "No tool matches 'hsah'; these match 'hash':\n"

@@ -7,11 +7,12 @@ from llmspell_tools.errors import InvalidParameters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from llmspell.options import Options
     from llmspell_tools.definition import Tool
     from llmspell_tools.registry import ToolRegistry
+    from llmspell_tools.search import Hit
     from llmspell_tools.types import JsonObject, JsonValue
 
 
@@ -39,19 +40,41 @@ def search(
     select: str | None = None,
     format: str | None = None,
 ) -> int:
-    """Print the tools whose name or description has any of the words, best first."""
+    """Print the tools that any of the words fits, best first, and what fits; the nearest where none does.
+
+    As json an array of names, as the original; objects where `detailed` or jsonl, with
+    ``matched: [{word, in, text}]`` beside what `list_tools` gives (see `llmspell_tools.search.Hit`).
+    """
+    from llmspell_tools.search import corrected, find  # `list` and `info` need neither
+
     registry = assembly.registry(options)
-    tools = registry.search(words, known_category(registry, category))
+    tools = registry.list(known_category(registry, category))
+    hits = find(tools, words)
+    if not hits:
+        meant = corrected(tools, words)
+        hits = find(tools, meant)
+        found = f"these match {' '.join(meant)!r}:" if hits else "`llmspell tool list` names them all."
+        output.note(f"No tool matches {' '.join(words)!r}; {found}")
     style = options.format(format)
-    if not tools:
-        output.note(f"No tool matches {' '.join(words)!r}; `llmspell tool list` names them all.")
     if style == "text" and select is None and not detailed:
         from llmspell import layout  # `list` needs none
 
-        layout.columns([(tool.name, tool.description) for tool in tools])
+        layout.columns([(hit.tool.name, _places(hit), hit.tool.description) for hit in hits])
     else:
-        _print(tools, style, detailed, select)
+        matched: dict[str, JsonValue] = {hit.tool.name: [{**match} for match in hit.matched] for hit in hits}
+        _print([hit.tool for hit in hits], style, detailed, select, matched)
     return 0
+
+
+def _places(hit: Hit) -> str:
+    """Return where the words were found, for a person: `name, parameter input_file, algorithm=sha256`."""
+    shown: list[str] = []
+    for match in hit.matched:
+        place = match["in"]
+        text = f"parameter {match['text']}" if place == "parameter" else match["text"] if place == "value" else place
+        if text not in shown:
+            shown.append(text)
+    return ", ".join(shown)
 
 
 def info(
@@ -109,10 +132,20 @@ def known_category(registry: ToolRegistry, category: str | None) -> str | None:
     raise InvalidParameters(f"no category '{category}'; there are: {', '.join(known)}", field="category")
 
 
-def _print(tools: Sequence[Tool], style: str, detailed: bool, select: str | None) -> None:
-    objects: list[JsonValue] = [summary(tool) for tool in tools] if detailed or style == "jsonl" else []
+def _print(
+    tools: Sequence[Tool],
+    style: str,
+    detailed: bool,
+    select: str | None,
+    matched: Mapping[str, JsonValue] | None = None,
+) -> None:
+    objects: list[JsonValue] = []
+    if detailed or style == "jsonl" or select is not None:
+        objects = [
+            summary(tool) if matched is None else {**summary(tool), "matched": matched[tool.name]} for tool in tools
+        ]
     if select is not None:
-        _print_value([summary(tool) for tool in tools], style, select)
+        _print_value(objects, style, select)
     elif style == "jsonl":
         for entry in objects:
             output.json(entry, style)

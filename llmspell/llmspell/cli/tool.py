@@ -60,7 +60,15 @@ def info(name: str, show_schema: bool, select: str | None, format: str | None) -
 @policy_options
 @global_options()
 def search(words: tuple[str, ...], category: str | None, detailed: bool, select: str | None, format: str | None) -> int:
-    """Find tools by words of their name, description or parameters; any word counts."""
+    """Find tools by words of their names, descriptions, parameters and the values that these take.
+
+    \b
+    llmspell tool search checksum
+    llmspell tool search csv delimiter
+
+    Any word counts; the best come first, with where the words were found. Where nothing is found, what was
+    probably meant is looked for.
+    """  # noqa: D301 - click marks paragraphs with a backspace
     from llmspell.actions import catalog
 
     return act(
