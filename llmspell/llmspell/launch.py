@@ -70,7 +70,7 @@ _WORDS = {
     "doctor": (0, 0),
     "start": (0, 0),
 }
-_FORMATS = ("text", "json", "pretty", "jsonl")
+_FORMATS = ("text", "table", "markdown", "json", "pretty", "jsonl")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

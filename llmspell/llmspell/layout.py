@@ -2,30 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from llmspell.output import line
-
-
-def width() -> int | None:
-    """Return the columns of the terminal that stdout is, or None where nothing needs cutting."""
-    try:
-        columns = int(os.environ.get("COLUMNS", "0"))
-    except ValueError:
-        columns = 0
-    if columns > 0:
-        return columns
-    try:
-        return os.get_terminal_size(1).columns or None
-    except OSError:
-        return None
-
-
-def _is_terminal() -> bool:
-    try:
-        return os.isatty(1)
-    except OSError:
-        return False
+from llmspell.terminal import is_terminal
+from llmspell.terminal import width as terminal_width
+from llmspell_tools.cells import cut, harmless, pad, width
 
 
 def paragraph(text: str, indent: int = 0, *, hang: int | None = None) -> None:
@@ -36,7 +16,7 @@ def paragraph(text: str, indent: int = 0, *, hang: int | None = None) -> None:
         indent: Spaces before the first row.
         hang: Spaces before the others; as many as `indent` where it is None.
     """
-    limit = width()
+    limit = terminal_width()
     row = " " * indent + text
     margin = " " * (indent if hang is None else hang)
     while limit is not None and len(row) > limit:
@@ -55,9 +35,11 @@ def columns(rows: list[tuple[str, ...]]) -> None:
     """Write rows as aligned columns, each line cut to the terminal where stdout is one."""
     if not rows:
         return
-    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]) - 1)]
-    limit = width() if _is_terminal() else None  # what goes on to another program is never cut
+    limit = terminal_width() if is_terminal() else None  # what goes on to another program is never cut
+    if limit is not None:
+        rows = [tuple(map(harmless, row)) for row in rows]
+    widths = [max(width(row[index]) for row in rows) for index in range(len(rows[0]) - 1)]
     for row in rows:
-        cells = [cell.ljust(widths[index]) for index, cell in enumerate(row[:-1])]
+        cells = [pad(cell, widths[index]) for index, cell in enumerate(row[:-1])]
         text = "  ".join([*cells, row[-1]]).rstrip()
-        line(text if limit is None or len(text) <= limit else text[: max(limit - 3, 1)] + "...")
+        line(text if limit is None else cut(text, max(limit, 4), "..."))

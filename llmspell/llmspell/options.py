@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 #: The formats of the global ``--output``.
-FORMATS = ("text", "json", "pretty", "jsonl")
+FORMATS = ("text", "table", "markdown", "json", "pretty", "jsonl")
+#: Those that lay a value out as tables, for people.
+TABULAR = ("table", "markdown")
+#: Those for programs: what is printed is JSON and nothing else, errors too.
+JSON_FORMATS = ("json", "pretty", "jsonl")
 #: What ``--trace`` takes, least first; ``off`` still lets errors through, as the original does.
 TRACE_LEVELS = ("off", "error", "warn", "info", "debug", "trace")
 #: The kinds of things that ``--allow-KIND`` and ``--deny-KIND`` speak of.

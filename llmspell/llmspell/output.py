@@ -1,20 +1,23 @@
 """The one place that prints: data to stdout, everything else to stderr.
 
-Text, JSON and JSON lines are written from the same value. Knows no command and no click. On the lean path.
+Text, tables, JSON and JSON lines are written from the same value. Knows no command and no click. On the lean path.
 """
 
 from __future__ import annotations
 
 import sys
 
+from llmspell.options import TABULAR
 from llmspell_tools.jsontext import dumps, scalar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import TextIO
 
     from llmspell.options import Options
     from llmspell_tools.errors import LlmspellError
+    from llmspell_tools.media import Table
 
 #: Of a script's line, this much is shown in an error.
 _SOURCE_CHARS = 200
@@ -49,12 +52,38 @@ def note(text: str) -> None:
 
 
 def json(value: object, format: str) -> None:
-    """Write a value as JSON: one line for ``jsonl``, indented for ``json`` and ``pretty``."""
+    """Write a value in any format but text.
+
+    Args:
+        value: A JSON value.
+        format: ``jsonl`` is JSON on one line, ``json`` and ``pretty`` indented; ``table`` and ``markdown`` are the
+            tables that the value has among its media, or the one it makes.
+    """
+    if format in TABULAR:
+        from llmspell_tools.tables import of_value  # only where tables are wanted
+
+        tables(of_value(value), format)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] # as dumps
+        return
     text = dumps(value) if format == "jsonl" else dumps(value, indent=2)
     if not text.isascii():
         # A lone surrogate (a byte that is no UTF-8) would be written as that byte; spelled out it stays JSON.
         text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     line(text)
+
+
+def tables(found: Iterable[Table], format: str) -> None:
+    """Write tables for a person: as wide as the terminal is, uncut where there is none; or as GitHub Markdown."""
+    from llmspell import terminal  # only where tables are wanted
+    from llmspell_tools import tables as shaped
+
+    columns = terminal.width() if terminal.is_terminal() else None
+    for number, table in enumerate(found):
+        if number:
+            line()
+        for part in (
+            shaped.markdown(table) if format == "markdown" else shaped.text(table, columns, terminal.encoding())
+        ):
+            write(part + "\n")
 
 
 def compact(value: object, *, sort_keys: bool = False) -> str:

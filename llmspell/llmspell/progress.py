@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from llmspell.layout import width
 from llmspell.output import write
+from llmspell.terminal import width
 
 
 class ProgressBar:

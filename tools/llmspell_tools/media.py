@@ -88,11 +88,20 @@ def resolve(item: JsonObject, output: JsonValue) -> Table | None:
 def derive(value: JsonValue) -> Table:
     """Return the table that a value without media makes: objects as rows, an object as its fields, else one cell."""
     if isinstance(value, dict):
+        if _is_index(value):
+            columns, rows = _keyed(value, [])
+            return Table(columns, rows)
         return Table(["field", "value"], [[name, member] for name, member in _flat(value, "")])
     if isinstance(value, list):
         columns, rows = _listed(value, [])
         return Table(columns, [_fitted(row, len(columns)) for row in rows])
     return Table(["value"], [[value]])
+
+
+def _is_index(value: JsonObject) -> bool:
+    """Tell whether an object is rows by name: more than one member, all objects with the same fields, none empty."""
+    fields = {tuple(member) if isinstance(member, dict) else () for member in value.values()}
+    return len(value) > 1 and len(fields) == 1 and fields != {()}
 
 
 def _flat(value: JsonObject, prefix: str) -> list[tuple[str, JsonValue]]:

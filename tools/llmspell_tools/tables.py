@@ -10,16 +10,17 @@ Own code and no `rich`: its table costs 80 ms of imports, which is more than mos
 from __future__ import annotations
 
 from llmspell_tools.cells import cut, harmless, pad, text_of, width
+from llmspell_tools.definition import ToolResult
+from llmspell_tools.envelope import is_envelope, is_failure
 from llmspell_tools.media import Table, derive, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from llmspell_tools.definition import ToolResult
     from llmspell_tools.types import JsonObject, JsonValue
 
-__all__ = ["Table", "bundle", "derive", "html", "image_line", "markdown", "tables_of", "text"]
+__all__ = ["Table", "bundle", "data_uri", "derive", "html", "image_line", "markdown", "of_value", "tables_of", "text"]
 
 _GAP = "  "
 #: A text column is never made narrower than this to fit the others in; columns of a terminal.
@@ -46,10 +47,38 @@ _MARKDOWN = str.maketrans(
 
 def tables_of(result: ToolResult) -> list[Table]:
     """Return the tables among a result's media, resolved."""
-    if not result.has_media:
+    return [table for _, table in _media(result) if table is not None]
+
+
+def of_value(value: JsonValue) -> list[Table]:
+    """Return the tables of a value: of its media where it is a tool's result, as Lua has it; else the one it makes.
+
+    Of an envelope, the result is what makes it.
+    """
+    found = [table for _, table in _media(value) if table is not None]
+    if found:
+        return found
+    if is_envelope(value) and not is_failure(value) and value.get("result") is not None:
+        return [derive(value["result"])]
+    return [derive(value)]
+
+
+def _media(value: ToolResult | JsonValue) -> list[tuple[JsonObject, Table | None]]:
+    """Return the media of a result, or of a value that was one in Lua, each with the table that it is."""
+    if isinstance(value, ToolResult):
+        items, outputs = value.media if value.has_media else [], [value.output]
+    elif isinstance(value, dict) and isinstance(value.get("media"), list):
+        # In Lua an envelope's fields are the result's own; any other output stands under `data`.
+        listed = value["media"]
+        items = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+        outputs = [value, value.get("data")]
+    else:
         return []
-    found = (resolve(item, result.output) for item in result.media)
-    return [table for table in found if table is not None]
+    found: list[tuple[JsonObject, Table | None]] = []
+    for item in items:
+        tables = (resolve(item, output) for output in outputs)
+        found.append((item, next((table for table in tables if table is not None), None)))
+    return found
 
 
 def text(table: Table, columns: int | None = None, encoding: str = "utf-8") -> Iterator[str]:
@@ -197,10 +226,9 @@ def _rest(table: Table, shown: int | None = None) -> str:
 def markdown(table: Table) -> Iterator[str]:
     """Yield the lines of a table in GitHub Markdown (GFM 0.29, "Tables"); numbers stand to the right."""
     if table.title:
-        yield f"**{_escaped(table.title)}**\n"
-    cells = [
-        _column([row[:] for row in table.rows[:1_000]], index, None, "utf-8") for index in range(len(table.columns))
-    ]
+        yield f"**{_escaped(table.title)}**"
+        yield ""
+    cells = [_column(table.rows[:1_000], index, None, "utf-8") for index in range(len(table.columns))]
     yield "| " + " | ".join(_escaped(name) for name in table.columns) + " |"
     yield "| " + " | ".join("---:" if _is_numeric(column) else "---" for column in cells) + " |"
     for start in range(0, len(table.rows), _BLOCK):
@@ -278,16 +306,20 @@ def data_uri(item: JsonObject) -> str | None:
     return f"data:{kind};base64,{plain}"
 
 
-def bundle(result: ToolResult) -> dict[str, str] | None:
-    """Return a result's media as a MIME bundle of Jupyter (messaging 5.4, "display_data"); None where it has none.
+def bundle(result: ToolResult | JsonValue) -> dict[str, str] | None:
+    """Return media as a MIME bundle of Jupyter (messaging 5.4, "display_data"); None where there are none.
 
-    text/plain and text/html always, and an image's own type where it is the only medium.
+    Args:
+        result: What a tool gave, or what became of it in Lua: an object with `media` (a list), the envelope's fields
+            beside it.
+
+    Returns:
+        text/plain and text/html; for an image that is the only medium text/plain and its own type, in base64.
     """
     plain: list[str] = []
     markup: list[str] = []
     images: list[str] = []
-    for item in result.media if result.has_media else ():
-        table = resolve(item, result.output)
+    for item, table in _media(result):
         if table is not None:
             plain.append("\n".join(text(_first(table), _PLAIN_WIDTH)))
             markup.append(html(table))

@@ -10,6 +10,7 @@ from llmspell.config.document import default_document, toml_value
 from llmspell.config.files import read_file
 from llmspell.config.keys import known_keys
 from llmspell.config.settings import DEFAULT, Settings
+from llmspell.options import TABULAR
 from llmspell_tools.errors import ConfigurationError, InvalidParameters
 from llmspell_tools.nearest import did_you_mean
 
@@ -51,6 +52,10 @@ def show(options: Options, section: str | None, *, format: str | None = None, or
     style = format or options.output or "toml"
     if style in {"toml", "text"}:
         _print_toml(chosen, settings, origin)
+    elif style in TABULAR:
+        facts = ("key", "value", "origin") if origin else ("key", "value")
+        rows = [{"key": path, "value": settings.get(path), "origin": settings.origin(path)} for path in chosen]
+        output.json([{name: row[name] for name in facts} for row in rows], style)
     else:
         output.json(_tree(chosen, settings, origin), "pretty" if style == "json" else style)
     return 0

@@ -6,9 +6,10 @@ from llmspell import layout, output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from llmspell_tools.definition import Tool
+    from llmspell_tools.media import Table
     from llmspell_tools.types import JsonObject, JsonValue
 
 
@@ -37,6 +38,51 @@ def describe(tool: Tool, *, show_schema: bool) -> None:
             output.json(tool.returns, "pretty")
 
 
+def as_tables(tool: Tool) -> list[Table]:
+    """Return what a tool is, and what it takes, as tables."""
+    from llmspell_tools.media import Table  # text needs none
+
+    facts = [["description", tool.description], ["category", tool.category],
+             ["security level", tool.level + _other_levels(tool)], ["version", tool.version],
+             ["also called", ", ".join(tool.aliases)]]  # fmt: skip
+    facts += [[f"setting {name}", output.compact(value)] for name, value in tool.settings.items()]
+    told = Table([tool.name, "value"], [[*fact] for fact in facts if fact[1]])
+    rows = _parameter_rows(tool.parameters, tool.requires, "")
+    taken = Table(["parameter", "type", "required", "default", "description"], [[*row] for row in rows])
+    return [told, taken]
+
+
+def _parameter_rows(
+    schema: Mapping[str, JsonValue], requires: Mapping[str, Sequence[str]], prefix: str
+) -> list[list[str]]:
+    """Return name, type, when it is required, default and description of the properties, those inside them below."""
+    rows: list[list[str]] = []
+    for name, own, always, operations in _properties(schema, requires):
+        default = own.get("default")
+        rows.append(
+            [
+                prefix + name,
+                _type(own),
+                "yes" if always else ", ".join(operations),
+                "" if default is None else output.compact(default),
+                " ".join(str(own.get("description", "")).split()),
+            ]
+        )
+        rows.extend(_parameter_rows(own, {}, f"{prefix}{name}."))
+    return rows
+
+
+def _properties(
+    schema: Mapping[str, JsonValue], requires: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, JsonObject, bool, list[str]]]:
+    """Yield name and schema of the properties of an object schema, whether always and for what they are required."""
+    properties, always = schema.get("properties"), schema.get("required")
+    for name, own in properties.items() if isinstance(properties, dict) else ():
+        if isinstance(own, dict):
+            operations = [operation for operation, names in requires.items() if name in names]
+            yield name, own, isinstance(always, list) and name in always, operations
+
+
 def _print_example(tool: Tool, example: JsonObject) -> None:
     if "{folder}" in output.compact(example):
         from llmspell_tools.examples import shown  # few examples name a file
@@ -59,13 +105,9 @@ def _other_levels(tool: Tool) -> str:
 
 def _print_parameters(schema: Mapping[str, JsonValue], requires: Mapping[str, Sequence[str]], indent: int) -> None:
     """Print the properties of an object schema; those of an object inside it one step further in."""
-    properties, always = schema.get("properties"), schema.get("required")
-    for name, own in properties.items() if isinstance(properties, dict) else ():
-        if not isinstance(own, dict):
-            continue
+    for name, own, always, operations in _properties(schema, requires):
         facts = [_type(own)]
-        operations = [operation for operation, names in requires.items() if name in names]
-        if isinstance(always, list) and name in always:
+        if always:
             facts.append("required")
         elif operations:
             facts.append(f"required for {', '.join(operations)}")

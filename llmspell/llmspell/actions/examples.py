@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from llmspell import assembly, output
 from llmspell.actions.catalog import known_category
+from llmspell.options import TABULAR
 from llmspell_tools.errors import InvalidParameters
 from llmspell_tools.examples import each_example
 
@@ -75,6 +76,11 @@ class Report:
         return {"tool": self.tool.name, "passed": self.status in {"ok", "empty"}, "status": self.status,
                 "duration_ms": self.seconds * 1000, "examples": rows}  # fmt: skip
 
+    def as_row(self) -> JsonObject:
+        """Return the report as a row of a table."""
+        return {"tool": self.tool.name, "status": self.status, "examples": len(self.examples),
+                "failed": len(self.failed), "duration_ms": round(self.seconds * 1000, 1)}  # fmt: skip
+
 
 def check_examples(
     options: Options,
@@ -112,7 +118,10 @@ def _reports(registry: ToolRegistry, tools: Sequence[Tool]) -> Iterator[Report]:
 
 def _one(report: Report, style: str, *, verbose: bool) -> int:
     name, failed = report.tool.name, report.failed
-    if style != "text":
+    if style in TABULAR:
+        columns = ("description", "passed", "duration_ms", "error")
+        output.json([{name: each.get(name) for name in columns} for each in report.examples], style)
+    elif style != "text":
         output.json(report.as_json(), style)
     elif report.status == "empty":
         output.line(f"? Tool '{name}' declares no examples")
@@ -143,6 +152,8 @@ def _several(reports: Iterator[Report], count: int, style: str, *, verbose: bool
         raise
     if style == "text":
         output.line(_summary(done))
+    elif style in TABULAR:
+        output.json([report.as_row() for report in done], style)
     elif style != "jsonl":
         rows: list[JsonValue] = [report.as_json() for report in done]
         passed = not any(report.failed for report in done)

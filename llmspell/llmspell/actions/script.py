@@ -9,6 +9,7 @@ import os
 import sys
 
 from llmspell import assembly, output
+from llmspell.options import JSON_FORMATS
 from llmspell_tools.errors import Cancelled, LlmspellError, ScriptFileNotFound, ToolTimeout, ToolUnavailable
 
 TYPE_CHECKING = False
@@ -133,7 +134,7 @@ def _run(options: Options, source: Source, timeout_s: float | None) -> int:
         raise
     bar = assembly.progress_bar()
     context = registry.context(progress=bar, ask=assembly.asker(options))
-    console = Console(keep=style != "text", bar=bar)
+    console = Console(keep=style in JSON_FORMATS, bar=bar)
     from llmspell_kernel.lua import LuaEngine  # imports lupa
 
     engine = LuaEngine(
@@ -178,12 +179,12 @@ def _execute(engine: LuaEngine, source: Source, console: Console, style: str, ti
             _show_failure(source, console.text(), error, style)
         raise
     value, text = _returned(execution)
-    if style != "text":
+    if style in JSON_FORMATS:
         compact = text if source.mode == "cell" or text is None else output.compact(value, sort_keys=True)
         lines = [part for part in (console.text(), compact) if part]
         output.json({**_facts(source, "ok"), "result": "\n".join(lines), "value": _sorted(value)}, style)
     elif text is not None:
-        output.line(text)
+        output.line(text) if style == "text" else output.json(value, style)
     return execution.exit_code or 0
 
 
@@ -209,7 +210,7 @@ def _sorted(value: JsonValue) -> JsonValue:
 
 
 def _show_failure(source: Source, printed: str, error: LlmspellError, style: str) -> None:
-    if style != "text":
+    if style in JSON_FORMATS:
         failed = {"error": error.message, "error_type": error.code, "details": error.details}
         output.json({**_facts(source, "error"), "result": printed, **failed}, style)
 

@@ -6,6 +6,7 @@ import sys
 from time import perf_counter
 
 from llmspell import assembly, output
+from llmspell.options import JSON_FORMATS
 from llmspell_tools.envelope import is_envelope, is_failure
 from llmspell_tools.errors import EXIT_STATUS, InvalidParameters, LlmspellError
 from llmspell_tools.jsontext import loads
@@ -67,7 +68,7 @@ def invoke(
         duration_ms = (perf_counter() - begin) * 1000
         _show(name, result, style, select, raw, duration_ms)
     except LlmspellError as error:
-        if style != "text" and not raw:
+        if style in JSON_FORMATS and not raw:
             from llmspell_tools import reply  # text needs none
 
             output.json(reply.error(name, error, (perf_counter() - begin) * 1000), style)
@@ -110,18 +111,25 @@ def _show(name: str, result: ToolResult, style: str, select: str | None, raw: bo
         )
     elif raw:
         _show_raw(result)
-    elif style == "text":
-        _show_text(result)
+    elif style not in JSON_FORMATS:
+        _show_to_a_person(result, style)
     else:
         from llmspell_tools import reply  # text needs none
 
         output.json(reply.ok(name, result, duration_ms), style)
 
 
-def _show_text(result: ToolResult) -> None:
+def _show_to_a_person(result: ToolResult, style: str) -> None:
     # A tool's own sentence about its failure is no data; an envelope is.
     if result.has_own_text and is_failure(result.output):
         output.note(f"Error: {_failure_message(result)}")
+    elif style != "text" or (result.has_media and _is_read_by_a_person()):
+        from llmspell import showing  # only where there is something to look at
+
+        if style == "text":
+            showing.for_a_person(result)
+        else:
+            showing.as_tables(result, style)
     else:
         output.line(result.text)
         if _says_only_that(result) and _is_read_by_a_person():

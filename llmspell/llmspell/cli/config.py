@@ -37,7 +37,7 @@ def init(path: str, force: bool) -> int:
 @click.argument("section", required=False)
 @click.option("--section", "named", hidden=True)
 @click.option("--origin", is_flag=True, help="Also where each value comes from.")
-@format_option("toml", "json", "text", "pretty", "jsonl")
+@format_option("toml", "text", "table", "markdown", "json", "pretty", "jsonl")
 @global_options()
 def show(section: str | None, named: str | None, origin: bool, format: str | None) -> int:
     """Print the configuration that holds, or one SECTION of it."""

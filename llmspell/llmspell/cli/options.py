@@ -70,7 +70,7 @@ def global_options(*, profile: str = "-p", output: bool = True) -> Callable[[Any
                 type=click.Choice(FORMATS),
                 section=section,
                 metavar="FORMAT",
-                help="Print as text, json, pretty or jsonl (one object a line).",
+                help="Print as text, table, markdown, json, pretty or jsonl (one object a line).",
             )
         )
     return _all(found)
