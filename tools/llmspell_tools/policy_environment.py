@@ -23,13 +23,14 @@ STANDARD = (
     "PATH", "HOME", "USER", "SHELL", "TERM", "LANG", "LC_*", "TZ", "TMPDIR", "TEMP", "PWD", "OLDPWD",
 )  # fmt: skip
 SECRET_WORDS = ("PASSWORD", "PASSWD", "SECRET", "KEY", "TOKEN", "CREDENTIAL", "AUTH", "_PRIVATE_")
+_LONGEST_NAME = 256
 SECRET_STARTS = ("AWS_", "AZURE_", "GCP_", "SSH_", "API_")
 
 
 def check(layers: Iterable[Layer], name: str, tool: str) -> None:
     """Refuse a variable; see `Policy.check_env`."""
-    if not name or "=" in name or "\0" in name:
-        raise InvalidParameters(f"{name!r} cannot be the name of an environment variable")
+    if not name or "=" in name or "\0" in name or len(name) > _LONGEST_NAME:
+        raise InvalidParameters(f"{name[:100]!r} cannot be the name of an environment variable")
     for layer in layers:
         for rule in layer.deny("env", tool):
             if _denies(rule, name):

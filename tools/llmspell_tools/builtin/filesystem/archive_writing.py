@@ -13,6 +13,7 @@ from llmspell_tools import files
 from llmspell_tools.builtin.filesystem.archive_streams import PIECE_BYTES
 from llmspell_tools.errors import InvalidParameters
 from llmspell_tools.paths import failed, walk
+from llmspell_tools.schema_values import shown
 from llmspell_tools.tree import tree
 
 TYPE_CHECKING = False
@@ -43,7 +44,8 @@ def format_of(path: str) -> str:
         if lower.endswith(ending):
             return name
     raise InvalidParameters(
-        f"'{path}' does not say which archive to make; end it with one of: {', '.join(FORMATS)}", field="path"
+        f"'{shown(path, 200)}' does not say which archive to make; end it with one of: {', '.join(FORMATS)}",
+        field="path",
     )
 
 

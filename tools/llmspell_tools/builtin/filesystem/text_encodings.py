@@ -10,6 +10,7 @@ import codecs
 
 from llmspell_tools.errors import InvalidParameters
 from llmspell_tools.nearest import nearest
+from llmspell_tools.schema_values import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def encoding_named(name: str, field: str) -> str:
     if found is None:
         near = nearest(name.lower(), ENCODINGS)
         hint = f"did you mean '{near}'?" if near else f"it is one of: {', '.join(ENCODINGS)}"
-        raise InvalidParameters(f"parameter '{field}': there is no encoding '{name}'; {hint}", field=field)
+        raise InvalidParameters(f"parameter '{field}': there is no encoding '{shown(name)}'; {hint}", field=field)
     return found
 
 

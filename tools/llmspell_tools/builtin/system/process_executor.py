@@ -15,6 +15,7 @@ from llmspell_tools.definition import ToolContext, tool
 from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import InvalidParameters, PermissionDenied, ToolExecutionError
 from llmspell_tools.returns import envelope_schema, record
+from llmspell_tools.schema_values import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,7 +160,8 @@ def _program(context: ToolContext, executable: str, arguments: list[str], folder
     if denied is not None:
         raise denied
     raise ToolExecutionError(
-        f"there is no program '{executable}' in /usr/bin, /bin or the PATH", details={"executable": executable}
+        f"there is no program '{shown(executable, 200)}' in /usr/bin, /bin or the PATH",
+        details={"executable": executable[:200]},
     )
 
 

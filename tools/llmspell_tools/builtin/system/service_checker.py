@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from llmspell_tools.types import JsonObject
 
 _PORTS = {"http": 80, "https": 443, "dns": 53}
+_LONGEST_TARGET = 2048
 
 
 @tool(
@@ -109,6 +110,8 @@ def _parts(target: str, check_type: str) -> tuple[str, int, str]:
     Raises:
         InvalidParameters: The target has not the form that the check needs.
     """
+    if len(target) > _LONGEST_TARGET:
+        raise _bad(target, f"it is longer than {_LONGEST_TARGET} characters")
     if not target.isprintable() or " " in target or "\\" in target:
         raise _bad(target, "it has a character that no address has")
     rest, path = target, "/"

@@ -52,6 +52,8 @@ MONTHS = (
     "December",
 )  # fmt: skip
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+#: More characters than any date in any format has.
+_LONGEST = 200
 #: RFC 2822, section 4.3: zone names with a defined offset, in hours.
 _ZONE_NAMES = {
     "GMT": 0, "UTC": 0, "UT": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
@@ -82,6 +84,8 @@ def parse_moment(text: str, field: str, zone: tzinfo) -> tuple[datetime, str]:
         InvalidParameters: No format fits, a part is out of range, or the hour does not exist in `zone`.
     """
     text = text.strip()
+    if len(text) > _LONGEST:  # not to look for month names in a megabyte
+        raise InvalidParameters(f"parameter '{field}': '{shown(text, 60)}' is too long for a date", field=field)
     digits = text[1:] if text[:1] in ("+", "-") else text
     if digits.isdigit() and digits.isascii():
         return _from_timestamp(text, field), TIMESTAMP_FORMAT

@@ -10,6 +10,7 @@ from llmspell_tools.definition import ToolContext, tool
 from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import InvalidParameters, LimitExceeded
 from llmspell_tools.returns import choice, envelope_schema, record
+from llmspell_tools.schema_values import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,7 +131,9 @@ def _algorithm(spelling: str) -> tuple[str, str]:
     known = _ALGORITHMS.get(spelling.lower().replace("-", "").replace("_", ""))
     if known is None:
         names = ", ".join(name.replace("_", "-") for _, name in _ALGORITHMS.values())
-        raise InvalidParameters(f"parameter 'algorithm' must be one of {names}, not {spelling!r}", field="algorithm")
+        raise InvalidParameters(
+            f"parameter 'algorithm' must be one of {names}, not '{shown(spelling)}'", field="algorithm"
+        )
     return known
 
 

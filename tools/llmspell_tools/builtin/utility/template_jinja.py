@@ -156,7 +156,8 @@ def _as_tera(tree: nodes.Template) -> None:
     for loop in tree.find_all(nodes.For):
         if isinstance(loop.target, nodes.Tuple) and len(loop.target.items) == 2:
             loop.iter = nodes.Filter(loop.iter, "_pairs", [], [], None, None, lineno=loop.lineno)
-    for parts in (*tree.find_all(nodes.Concat), *tree.find_all(nodes.Output)):
+    found: list[nodes.Concat | nodes.Output] = [*tree.find_all(nodes.Concat), *tree.find_all(nodes.Output)]
+    for parts in found:
         parts.nodes = [
             part
             if isinstance(part, nodes.TemplateData)

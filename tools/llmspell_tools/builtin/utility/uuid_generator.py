@@ -15,6 +15,7 @@ from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import InvalidParameters
 from llmspell_tools.nearest import did_you_mean
 from llmspell_tools.returns import choice, envelope_schema, record
+from llmspell_tools.schema_values import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def _generate(version: str | int, format: str, namespace: str | None, name: str 
         value = uuids.named(_NAMED[wanted], _namespace(namespace or "dns"), _encodable(name))
     else:
         raise InvalidParameters(
-            f"parameter 'version' must be one of v1, v3, v4, v5, v6, v7, not {version!r}", field="version"
+            f"parameter 'version' must be one of v1, v3, v4, v5, v6, v7, not '{shown(str(version))}'", field="version"
         )
     if format == "standard":
         format = "hyphenated"
@@ -164,7 +165,7 @@ def _namespace(name: str) -> int:
         known = uuids.read(name)
     if known is None:
         raise InvalidParameters(
-            f"parameter 'namespace' must be one of {', '.join(uuids.NAMESPACES)} or a UUID, not {name!r}"
+            f"parameter 'namespace' must be one of {', '.join(uuids.NAMESPACES)} or a UUID, not '{shown(name)}'"
             f"{did_you_mean(name, uuids.NAMESPACES)}",
             field="namespace",
         )
