@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import textwrap
 import threading
+from datetime import datetime
 
 import pytest
 
@@ -161,6 +163,21 @@ def test_a_file_is_described(run, root, operation):
     facts = got.output["result"]
     assert (facts["path"], facts["type"], facts["size"], facts["readonly"]) == ("a", "file", 3, True)
     assert set(facts) == {"path", "type", "size", "readonly", "created", "modified", "accessed"}
+
+
+@pytest.mark.skipif(shutil.which("stat") is None, reason="compares with the stat program")
+@pytest.mark.parametrize("path", ["a", "d", "link"])
+def test_the_birth_of_a_file_is_the_one_that_stat_tells(run, root, path):
+    (root / "a").write_text("xyz")
+    (root / "d").mkdir()
+    (root / "link").symlink_to("a")
+    os.utime(root / "a", (1, 1))
+    told = subprocess.run(["stat", "-L", "-c", "%W", path], capture_output=True, text=True, check=True, timeout=5)
+    seconds = int(told.stdout)
+
+    created = run("metadata", path=path).output["result"]["created"]
+
+    assert (int(datetime.fromisoformat(created).timestamp()) if created else 0) == seconds
 
 
 def test_existence_is_told(run, root):

@@ -41,21 +41,21 @@ class FileFacts:
         name: Last component.
         kind: `file`, `directory`, `symlink` or `other`.
         size: Bytes.
-        modified: Seconds since 1970, as are ``accessed`` and ``created`` (None where the system does not say).
+        modified: Seconds since 1970, as are ``accessed`` and ``created`` (None where nobody asked or the system does
+            not say).
         mode: Permission bits.
         links: Number of names of the file.
     """
 
     __slots__ = ("accessed", "created", "kind", "links", "mode", "modified", "name", "size")
 
-    def __init__(self, name: str, found: os.stat_result) -> None:
+    def __init__(self, name: str, found: os.stat_result, created: float | None = None) -> None:
         self.name = name
         self.kind = _kind(found.st_mode)
         self.size = found.st_size
         self.modified = found.st_mtime
         self.accessed = found.st_atime
-        born: float | None = getattr(found, "st_birthtime", None)
-        self.created = born
+        self.created = created
         self.mode = st.S_IMODE(found.st_mode)
         self.links = found.st_nlink
 
@@ -142,12 +142,17 @@ def list_dir(
     return entries
 
 
-def stat(policy: Policy, path: str, tool: str, *, follow: bool = True) -> FileFacts:
+def stat(policy: Policy, path: str, tool: str, *, follow: bool = True, with_birth: bool = False) -> FileFacts:
     """Return the facts of a file or folder; a link inside the roots is followed unless told otherwise."""
     with walk(policy, path, tool, "read", follow=follow) as place:
         if place.found is None:
             raise failed("look at", path, FileNotFoundError(errno.ENOENT, ""))
-        return FileFacts(_shown(os.path.basename(place.path) or "/"), place.found)
+        created = None
+        if with_birth:
+            from llmspell_tools.birth import born
+
+            created = born(place.folder_fd, place.name, place.found)
+        return FileFacts(_shown(os.path.basename(place.path) or "/"), place.found, created)
 
 
 def exists(policy: Policy, path: str, tool: str) -> bool:

@@ -21,6 +21,7 @@ from llmspell_tools.errors import (
     ToolExecutionError,
     ToolTimeout,
 )
+from llmspell_tools.media import table
 from llmspell_tools.returns import choice, envelope_schema, record
 
 TYPE_CHECKING = False
@@ -276,12 +277,14 @@ class _Call:
             }
             for facts in found
         ]
-        return _answer(
+        answer = _answer(
             "list_dir",
             f"Found {len(entries)} entries in {self._path}",
             {"entries": entries, "count": len(entries)},
             {"file_path": self._path},
         )
+        answer.media = table("result.entries", "name", "type", "size", "modified")
+        return answer
 
     def copy(self) -> ToolResult:
         files.copy(
@@ -303,7 +306,7 @@ class _Call:
         return _answer(operation, message, {"source": self._source, "target": self._target})
 
     def metadata(self) -> ToolResult:
-        facts = files.stat(self._policy, self._path, self._tool)
+        facts = files.stat(self._policy, self._path, self._tool, with_birth=True)
         result: JsonObject = {
             "path": self._path,
             "type": _type_of(facts),
