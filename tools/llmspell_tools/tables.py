@@ -58,8 +58,8 @@ def of_value(value: JsonValue) -> list[Table]:
     found = [table for _, table in _media(value) if table is not None]
     if found:
         return found
-    if is_envelope(value) and not is_failure(value) and value.get("result") is not None:
-        return [derive(value["result"])]
+    while is_envelope(value) and not is_failure(value) and value.get("result") is not None:
+        value = value["result"]
     return [derive(value)]
 
 

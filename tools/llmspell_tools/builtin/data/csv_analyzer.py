@@ -17,6 +17,7 @@ from llmspell_tools.definition import ToolContext, ToolResult, tool
 from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import InvalidParameters
 from llmspell_tools.jsontext import dumps
+from llmspell_tools.media import csv_table, table
 from llmspell_tools.returns import choice, envelope_schema, mapping, record
 
 TYPE_CHECKING = False
@@ -96,6 +97,8 @@ _WRONG = record(
     }
 )
 _VERDICT = record({"valid": "boolean", "errors": [_WRONG], "total_rows": "integer", "error_count": "integer"})
+#: Of a column's description, what a table of all columns shows.
+_DESCRIBED = ("name", "data_type", "null_count", "unique_count", "min_value", "max_value", "mean", "median", "std_dev")
 _ROWS: Short = [mapping(("string", "number", "boolean", "null"))]
 _TABLE = record(
     {
@@ -233,7 +236,9 @@ class _Call:
         from llmspell_tools.builtin.data.csv_statistics import analyze
 
         with self._source() as source:
-            return self._described("analyze", "analysis_result", analyze(source))
+            answer = self._described("analyze", "analysis_result", analyze(source))
+        answer.media = table("result.columns", *_DESCRIBED)
+        return answer
 
     def validate(self) -> ToolResult:
         from llmspell_tools.builtin.data.csv_validation import validate_rows
@@ -242,7 +247,10 @@ class _Call:
         listed: int = settings["max_listed_errors"]
         with self._source() as source:
             found = validate_rows(source, self._options["rules"], listed)
-        return self._described("validate", "validation_result", found)
+        answer = self._described("validate", "validation_result", found)
+        if found["errors"]:
+            answer.media = table("result.errors", "row", "column", "value", "error")
+        return answer
 
     def filter(self) -> ToolResult:
         from llmspell_tools.builtin.data.csv_filter import filter_rows
@@ -312,7 +320,10 @@ class _Call:
         if self._output_file is not None:
             return self._written(operation, output)
         text = output.text()
-        return _answer(operation, text, text, f"{output.rows} rows")
+        answer = _answer(operation, text, text, f"{output.rows} rows")
+        if operation != "convert":
+            answer.media = csv_table("result", source.delimiter)
+        return answer
 
     def _written(self, operation: str, output: Output) -> ToolResult:
         message = f"Wrote {output.rows} rows ({output.size} bytes) to {self._output_file}"

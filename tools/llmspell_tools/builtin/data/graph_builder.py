@@ -8,11 +8,12 @@ interrupted.
 from __future__ import annotations
 
 from llmspell_tools.builtin.data import graph_values
-from llmspell_tools.definition import ToolContext, tool
+from llmspell_tools.definition import ToolContext, ToolResult, tool
 from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import InvalidParameters
 from llmspell_tools.isolated import Limits, WorkerPool
 from llmspell_tools.jsontext import dumps
+from llmspell_tools.media import table
 from llmspell_tools.returns import envelope_schema, record
 
 TYPE_CHECKING = False
@@ -163,7 +164,7 @@ def graph_builder(
     data: JsonValue = None,
     measure: Literal["degree", "betweenness", "closeness", "pagerank"] = "degree",
     weighted: bool = True,
-) -> JsonObject:  # fmt: skip
+) -> ToolResult:  # fmt: skip
     """Build graphs as JSON and find their properties, central nodes, shortest paths and components.
 
     Args:
@@ -207,7 +208,10 @@ def graph_builder(
         ends: JsonObject = {"from": from_node, "to": to_node, "weighted": weighted, "measure": measure}
         result = call.computed(operation, call.read(input, "input"), ends)
     inner = envelope(operation, result, None, {"tool": "graph-builder", "operation": operation})
-    return envelope("graph_builder_execute", inner)
+    response = envelope("graph_builder_execute", inner)
+    return ToolResult(
+        response, media=table("result.result.nodes", "id", "score") if operation == "centrality" else None
+    )
 
 
 class _Call:

@@ -14,6 +14,7 @@ from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import InvalidParameters, LimitExceeded
 from llmspell_tools.isolated import Limits, WorkerPool
 from llmspell_tools.jsontext import dumps, loads
+from llmspell_tools.media import table
 from llmspell_tools.returns import envelope_schema, record
 
 TYPE_CHECKING = False
@@ -264,7 +265,12 @@ def _finish(call: _Call, output_file: str | None, result: JsonValue) -> ToolResu
     if output_file is None:
         response = envelope(call.operation, None, _MESSAGES[call.operation])
         response["result"] = result  # null is an answer too
-        return _Answer(response, metadata={"operation": call.operation, "response": response})
+        is_table = isinstance(result, list) and bool(result) and all(isinstance(row, dict) for row in result)
+        return _Answer(
+            response,
+            media=table("result") if is_table else None,
+            metadata={"operation": call.operation, "response": response},
+        )
     from llmspell_tools.files import write_atomic
 
     content = (dumps(result, 2) + "\n").encode("utf-8", "surrogatepass")

@@ -13,6 +13,7 @@ from llmspell_tools.builtin.filesystem.archive_writing import write_archive
 from llmspell_tools.definition import ToolContext, ToolResult, tool
 from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import InvalidParameters
+from llmspell_tools.media import table
 from llmspell_tools.paths import failed
 from llmspell_tools.returns import envelope_schema, record
 from llmspell_tools.staging import StagedFolder
@@ -109,9 +110,9 @@ def archive_handler(
     return _list(context, path)
 
 
-def _answer(operation: str, text: str, result: JsonObject) -> ToolResult:
+def _answer(operation: str, text: str, result: JsonObject, media: list[JsonObject] | None = None) -> ToolResult:
     response = envelope(operation, result, text)
-    return ToolResult(response, text=text, metadata={"operation": operation, "response": response})
+    return ToolResult(response, text=text, media=media, metadata={"operation": operation, "response": response})
 
 
 def _create(context: ToolContext, path: str, inputs: list[str], level: int) -> ToolResult:
@@ -142,7 +143,8 @@ def _list(context: ToolContext, path: str) -> ToolResult:
                 facts["compressed_size"] = member.compressed_size
             listed.append(facts)
     text = f"Listed {len(listed)} files in {archive.format} archive"
-    return _answer("list", text, {"format": archive.format, "files": listed, "file_count": len(listed)})
+    result: JsonObject = {"format": archive.format, "files": listed, "file_count": len(listed)}
+    return _answer("list", text, result, table("result.files", "name", "size", "compressed_size", "is_dir"))
 
 
 def _extract(context: ToolContext, path: str, target: str) -> ToolResult:

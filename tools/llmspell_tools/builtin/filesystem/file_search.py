@@ -16,6 +16,7 @@ from llmspell_tools.definition import ToolContext, ToolResult, tool
 from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import InvalidParameters, LimitExceeded
 from llmspell_tools.isolated import Limits, WorkerPool
+from llmspell_tools.media import table
 from llmspell_tools.returns import envelope_schema, record
 
 TYPE_CHECKING = False
@@ -303,4 +304,9 @@ def _answer(pattern: str, sources: Sources, hits: Hits) -> ToolResult:
     response = envelope(
         "search", {"matches": [*hits.found], "summary": summary, "skipped_files": [*sources.skipped]}, text
     )
-    return ToolResult(response, text=text, metadata={"operation": "search", "response": response})
+    return ToolResult(
+        response,
+        text=text,
+        media=table("result.matches", "file_path", "line_number", "line_content") if count else None,
+        metadata={"operation": "search", "response": response},
+    )

@@ -8,9 +8,10 @@ is up, then with no events.
 from __future__ import annotations
 
 from llmspell_tools.builtin.filesystem.watch_changes import Watched
-from llmspell_tools.definition import ToolContext, tool
+from llmspell_tools.definition import ToolContext, ToolResult, tool
 from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import InvalidParameters, ToolExecutionError
+from llmspell_tools.media import table
 from llmspell_tools.returns import envelope_schema, record
 
 TYPE_CHECKING = False
@@ -87,7 +88,7 @@ def file_watcher(
     timeout_seconds: Annotated[float | None, {"minimum": 0}] = None,
     timeout_ms: Annotated[float | None, {"minimum": 0}] = None,
     max_events: Annotated[int | None, {"minimum": 1}] = None,
-) -> JsonObject:
+) -> JsonObject | ToolResult:
     """Wait until something happens to files or folders, and tell what.
 
     Args:
@@ -124,7 +125,8 @@ def file_watcher(
     watched = Watched(context, paths, recursive=recursive, pattern=pattern)
     events = _wait(context, watched, recursive=recursive, wait_s=wait_s, debounce_s=debounce_s, most=most)
     message = f"{len(events)} events" if events else "Nothing happened"
-    return envelope("watch", {"events": [*events], "event_count": len(events)}, message)
+    response = envelope("watch", {"events": [*events], "event_count": len(events)}, message)
+    return ToolResult(response, media=table("result.events", "event_type", "path", "timestamp"))
 
 
 def _wait(

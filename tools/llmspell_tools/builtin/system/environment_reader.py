@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 
-from llmspell_tools.definition import ToolContext, tool
+from llmspell_tools.definition import ToolContext, ToolResult, tool
 from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import InvalidParameters, PermissionDenied
+from llmspell_tools.media import table
 from llmspell_tools.returns import envelope_schema, mapping, record
 
 TYPE_CHECKING = False
@@ -66,7 +67,7 @@ def environment_reader(
     variable_name: str | None = None,
     value: str | None = None,  # noqa: ARG001 - the original's parameter; setting is refused whatever it is
     pattern: str | None = None,
-) -> JsonObject:
+) -> JsonObject | ToolResult:
     """Read environment variables that the policy allows.
 
     Args:
@@ -90,7 +91,7 @@ def environment_reader(
         result = {"pattern": pattern, "variables": found, "count": len(found)}
     if is_cut:
         result["truncated"] = True
-    return envelope(operation, result)
+    return ToolResult(envelope(operation, result), media=table("result.variables", "name", "value"))
 
 
 def _get(context: ToolContext, name: str) -> JsonObject:

@@ -6,9 +6,10 @@ since the last call, or during a tenth of a second where there was none lately.
 
 from __future__ import annotations
 
-from llmspell_tools.definition import ToolContext, tool
+from llmspell_tools.definition import ToolContext, ToolResult, tool
 from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import ToolUnavailable
+from llmspell_tools.media import table
 from llmspell_tools.returns import envelope_schema, mapping, record
 
 TYPE_CHECKING = False
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _YOUNGEST_S, _OLDEST_S = 0.1, 60.0
 #: File systems whose size is another machine's business and whose answer may never come.
 _REMOTE = ("nfs", "nfs4", "cifs", "smb", "smb3", "smbfs", "afs", "ceph", "9p", "fuse.sshfs", "autofs")
+_DISK_COLUMNS = ("filesystem", "total_bytes", "used_bytes", "available_bytes", "usage_percent")
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 _last: tuple[float, float, float] | None = None
@@ -82,7 +84,7 @@ _DISK: Mapping[str, Short] = {
 )  # fmt: skip
 def system_monitor(
     context: ToolContext, *, operation: Literal["all", "stats", "cpu", "memory", "disk"] = "all"
-) -> JsonObject:
+) -> JsonObject | ToolResult:
     """Tell how busy this machine is: processors, memory, disks, uptime, processes.
 
     Args:
@@ -100,7 +102,7 @@ def system_monitor(
             "memory", {**memory, **{f"{name}_formatted": text for name, text in _formatted(memory).items()}}
         )
     if operation == "disk":
-        return envelope("disk", _disk(psutil))
+        return ToolResult(envelope("disk", _disk(psutil)), media=table("result.disk_usage", "mount", *_DISK_COLUMNS))
     memory = _memory(psutil)
     return envelope(
         "all",

@@ -6,10 +6,11 @@ original the answer is an envelope in an envelope; where that one is a mock, thi
 
 from __future__ import annotations
 
-from llmspell_tools.definition import ToolContext, tool
+from llmspell_tools.definition import ToolContext, ToolResult, tool
 from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import LimitExceeded
 from llmspell_tools.isolated import Limits, WorkerPool
+from llmspell_tools.media import table
 from llmspell_tools.returns import envelope_schema, record
 
 TYPE_CHECKING = False
@@ -30,6 +31,10 @@ _BIBTEX = (
     "pages={1--10}}"
 )
 
+_TABLES = {
+    "format_citation": table("result.result.citations", "key", "citation"),
+    "validate_bibliography": table("result.result.validation_results", "key", "entry_type", "valid", "issues"),
+}
 _RESULTS = {
     "format_citation": record(
         {
@@ -113,7 +118,7 @@ def citation_formatter(
         "apa", "mla", "chicago-author-date", "chicago-fullnote-bibliography", "harvard", "ieee", "nature", "vancouver"
     ] = "apa",
     cite_keys: str | list[str] | None = None,
-) -> JsonObject:  # fmt: skip
+) -> ToolResult:  # fmt: skip
     """Format citations and reference lists from BibTeX or YAML in the styles that journals ask for.
 
     Args:
@@ -141,7 +146,7 @@ def citation_formatter(
         }
         result = _ask(context, args, input or "")
     inner = envelope(operation, result, None, {"tool": "citation-formatter", "operation": operation})
-    return envelope("citation_formatter_execute", inner)
+    return ToolResult(envelope("citation_formatter_execute", inner), media=_TABLES.get(operation))
 
 
 def _ask(context: ToolContext, args: JsonObject, text: str) -> JsonValue:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from llmspell_tools.builtin.sources import encoded, exceeded, limit_of, read_file
 from llmspell_tools.builtin.utility.validation_rules import has_pattern, rule_list, validate
-from llmspell_tools.definition import ToolContext, tool
+from llmspell_tools.definition import ToolContext, ToolResult, tool
 from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import InvalidParameters
 from llmspell_tools.isolated import Limits, WorkerPool
 from llmspell_tools.jsontext import dumps
+from llmspell_tools.media import table
 from llmspell_tools.returns import envelope_schema, record
 
 TYPE_CHECKING = False
@@ -101,7 +102,7 @@ def data_validator(
     input: JsonValue = None,
     input_file: str | None = None,
     rules: dict[str, object] | list[object],
-) -> JsonObject:
+) -> ToolResult:
     """Check data against rules: types, lengths, ranges, patterns, formats, arrays and objects.
 
     Args:
@@ -124,7 +125,9 @@ def data_validator(
         result = validate(input, given, limit_of(context, "max_errors"), context.check)
     errors: Any = result["errors"]
     message = "Validation passed" if result["valid"] else f"Validation failed with {len(errors)} errors"
-    return envelope("validate_data", result, message, {"rule_count": count, "error_count": len(errors)})
+    response = envelope("validate_data", result, message, {"rule_count": count, "error_count": len(errors)})
+    found = table("result.errors", "field", "value", "rule", "message") if errors else None
+    return ToolResult(response, media=found)
 
 
 def _in_child(context: ToolContext, input: JsonValue, path: str | None, rules: Any) -> JsonObject:
