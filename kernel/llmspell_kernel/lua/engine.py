@@ -14,12 +14,14 @@ from llmspell_kernel.lua.bridge import Bridge
 from llmspell_kernel.lua.convert import ARRAY, MAX_DEPTH, OBJECT, Decoder, Encoder, human_text, to_lua_text
 from llmspell_kernel.lua.globals import install_globals
 from llmspell_kernel.lua.globals.args import set_arguments
+from llmspell_kernel.lua.globals.comm import arguments as comm_arguments
 from llmspell_kernel.lua.interrupt import PolledHook, Run
 from llmspell_kernel.lua.loader import Loader
 from llmspell_kernel.lua.memory import Memory
 from llmspell_kernel.lua.output import Output
 from llmspell_kernel.lua.prelude_loader import Prelude
 from llmspell_kernel.lua.runtime import LuaError
+from llmspell_kernel.lua.safe_point import SafePoints
 from llmspell_kernel.lua.settings import EngineSettings
 from llmspell_kernel.lua.watch import Watch
 from llmspell_tools.definition import CancelSignal, ToolContext
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 
     from llmspell_kernel.lua.interrupt import Hook
     from llmspell_tools.registry import ToolRegistry
-    from llmspell_tools.types import JsonValue
+    from llmspell_kernel.lua.runtime import LuaFunction
+    from llmspell_tools.types import JsonObject, JsonValue
 
 _NO_TRACE = ("", None, None)
 
@@ -84,6 +87,7 @@ class LuaEngine:
         self._prelude = Prelude(self._settings, MAX_DEPTH)
         self._memory = Memory(self._prelude.runtime, self._settings.max_memory_bytes)
         self._decoder = Decoder()
+        self._safe_points = SafePoints(self._states, self._current_run)
         self._build(registry.overlay())
         self._hook = self._probe()
         self._watch = Watch(self._memory.used, self._output)
@@ -100,6 +104,11 @@ class LuaEngine:
         run = self._bridge.run
         if run is not None:
             run.stop("interrupt")
+
+    @property
+    def safe_points(self) -> SafePoints:
+        """Where other threads leave work for the owner thread."""
+        return self._safe_points
 
     @property
     def registry(self) -> ToolRegistry:
@@ -138,14 +147,9 @@ class LuaEngine:
             ToolTimeout: The deadline passed.
             LimitExceeded: It used too much memory, or is too long.
         """
-        self._check_owner()
-        if self._closed:
-            raise InternalError("this engine is closed")
-        if self._bridge.run is not None:
-            raise InternalError("this engine runs a script already; it takes one at a time")
+        run = self._free_run(timeout_s)
         outcome: Any = None
         failure: BaseException | None = None
-        run = self._new_run(timeout_s)
         try:
             self._begin(run)
             chunk = self._loader.load(code, name, mode)
@@ -156,6 +160,56 @@ class LuaEngine:
             failure = error
         self._end(run)
         return self._conclude(run, name, outcome, failure)
+
+    def call_back(
+        self, function: LuaFunction, *arguments: object, name: str = "=callback", timeout_s: float | None = None
+    ) -> bool:
+        """Call a function of the scripts' own as a run of its own, between two others; tell whether it answered yes.
+
+        Its errors are those of `execute`. While another run goes on this is refused: a caller that has found a safe
+        point in one calls Lua there itself, on the coroutine that stands there.
+
+        Args:
+            function: As the main Lua state holds it.
+            arguments: Scalars, and what `Encoder.to_lua` made.
+            name: What stands for the chunk in errors that have no place.
+            timeout_s: Seconds until `ToolTimeout`.
+        """
+        run = self._free_run(timeout_s)
+        outcome: Any = None
+        failure: BaseException | None = None
+        try:
+            self._begin(run)
+            outcome = self._lua_run(function, "callback", *arguments)
+        except BaseException as error:  # noqa: BLE001 - as in `execute`
+            failure = error
+        self._end(run)
+        return self._conclude(run, name, outcome, failure).text is not None
+
+    def receive_comm(
+        self,
+        kind: str,
+        content: JsonObject,
+        metadata: JsonObject,
+        buffers: Sequence[bytes],
+        *,
+        timeout_s: float | None = None,
+    ) -> bool:
+        """Hand a comm message to the scripts' callbacks; tell whether there is a comm, or a target, for it.
+
+        Args:
+            kind: comm_open, comm_msg or comm_close.
+            content: Of the message.
+            metadata: Of the message.
+            buffers: Of the message; callbacks get them as strings.
+            timeout_s: Seconds until `ToolTimeout`.
+        """
+        self._check_owner()
+        receive = self._prelude.native["receive_comm"]
+        if receive is None:  # no script has used `comm` or a widget yet
+            return False
+        arguments = comm_arguments(self._bridge, content, metadata, buffers)
+        return self.call_back(receive, kind, *arguments, timeout_s=timeout_s)
 
     def is_complete(self, code: str) -> tuple[str, str]:
         """Return Jupyter's status of a cell (complete, incomplete, invalid) and the indent of its next line."""
@@ -186,6 +240,7 @@ class LuaEngine:
         prelude.load("sandbox.lua", {
             "is_interrupted": self._is_interrupted, "describe": _describe, "prepare": self._prepare,
         })  # fmt: skip
+        self._safe_points.install(prelude)
         prelude.load("tables.lua")
         self._abandon = prelude.load("coroutines.lua", {"push": self._states.append, "pop": self._states.pop})
         prelude.load("encode.lua", {"ARRAY": ARRAY, "OBJECT": OBJECT, "more": self._decoder.more})
@@ -224,6 +279,15 @@ class LuaEngine:
 
     # --- one run ---------------------------------------------------------------------------------------------------
 
+    def _free_run(self, timeout_s: float | None) -> Run:
+        """Return a new run, where none goes on."""
+        self._check_owner()
+        if self._closed:
+            raise InternalError("this engine is closed")
+        if self._bridge.run is not None:
+            raise InternalError("this engine runs a script already; it takes one at a time")
+        return self._new_run(timeout_s)
+
     def _new_run(self, timeout_s: float | None) -> Run:
         template = self._template
         deadline = template.deadline
@@ -231,7 +295,11 @@ class LuaEngine:
             own = monotonic() + timeout_s
             deadline = own if deadline is None else min(deadline, own)
         context = ToolContext(
-            template.policy, deadline=deadline, signal=CancelSignal(), progress=template._progress, ask=template.ask
+            template.policy,
+            deadline=deadline,
+            signal=CancelSignal(),
+            progress=template._progress or self._bridge.reports,
+            ask=template.ask or (self._bridge.ask if self._front.can_ask else None),
         )
         return Run(self._hook, self._states, context, self._memory.begin_run(), self._watch.breaker)
 
@@ -240,9 +308,11 @@ class LuaEngine:
         self._output.begin()
         self._decoder.reset()
         self._values = []
+        self._bridge.rich = None
         self._states.append(self._prelude.main_address)
         self._bridge.run = run
         self._watch.begin(run)
+        self._safe_points.run_jobs()
         self._forget_template = self._template.signal.on_set(self.interrupt)
 
     def _end(self, run: Run) -> None:
@@ -278,7 +348,8 @@ class LuaEngine:
         if done and text == "nil":
             self._hint_about(name)
         if done:
-            return Execution(self._values, None if text is None else human_text(text), None)
+            data, metadata = self._bridge.rich or (None, None)
+            return Execution(self._values, None if text is None else human_text(text), None, data, metadata)
         if text == "not enough memory" and not any(trace):
             raise self._out_of_memory()
         raise self._script_error(human_text(text), name, trace or _NO_TRACE)
@@ -332,6 +403,9 @@ class LuaEngine:
         return details
 
     # --- callbacks -------------------------------------------------------------------------------------------------
+
+    def _current_run(self) -> Run | None:
+        return self._bridge.run
 
     def _is_interrupted(self) -> bool:
         run = self._bridge.run

@@ -129,6 +129,12 @@ class Run:
             if self._break_main is not None and self.may_raise:
                 self._break_main()
 
+    def at_safe_point(self, arm: Callable[[list[int]], None]) -> None:
+        """Let the active states call the safe point's hook, unless the run was stopped: then they must raise."""
+        with self._lock:
+            if not self._ended and self.reason is None:
+                arm(self._states)
+
     def end(self) -> bool:
         """Leave nothing of the run armed, on the owner thread, after Lua has returned; tell if it was stopped."""
         with self._lock:

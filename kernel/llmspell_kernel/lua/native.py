@@ -19,6 +19,7 @@ from llmspell_kernel.lua.runtime import LIBRARY_PATH
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 _MASK_COUNT = 8  # LUA_MASKCOUNT
 
@@ -50,3 +51,35 @@ class NativeHook:
     def disarm(self, states: list[int]) -> None:
         """Remove the hooks; only when nothing runs on these states."""
         list(map(self._set, states, repeat(None), repeat(0), repeat(0)))
+
+
+class SafePointHook:
+    """Makes Lua states call the function that `debug.sethook` has registered for them, at their next instruction.
+
+    Args:
+        state: Address of the main Lua state.
+        turn: Turns a hook of `debug.sethook` on and off again in that state.
+
+    Raises:
+        OSError: The library cannot be opened.
+        AttributeError: It does not export `lua_sethook` or `lua_gethook`, or gives no hook.
+    """
+
+    __slots__ = ("_set", "_trampoline")
+
+    def __init__(self, state: int, turn: Callable[[bool], Any], library_path: str = LIBRARY_PATH) -> None:
+        library = PyDLL(library_path)
+        self._set: Callable[[int, int | None, int, int], None] = library.lua_sethook
+        library.lua_sethook.argtypes = [c_void_p, c_void_p, c_int, c_int]
+        library.lua_sethook.restype = None
+        library.lua_gethook.argtypes = [c_void_p]
+        library.lua_gethook.restype = c_void_p
+        turn(True)
+        self._trampoline: int | None = library.lua_gethook(state)
+        turn(False)
+        if self._trampoline is None:
+            raise AttributeError("lua_gethook gives no hook")
+
+    def arm(self, states: list[int]) -> None:
+        """Make each state call its function soon; any thread."""
+        list(map(self._set, states, repeat(self._trampoline), repeat(_MASK_COUNT), repeat(1)))

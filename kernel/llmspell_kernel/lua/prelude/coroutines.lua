@@ -8,7 +8,7 @@ local native, host = ...
 local push, pop = host.push, host.pop
 local create, resume, close, status = coroutine.create, coroutine.resume, coroutine.close, coroutine.status
 local format, tonumber, type, error, setmetatable = string.format, tonumber, type, error, setmetatable
-local settle, where = native.settle, native.where
+local settle, where, register_hook = native.settle, native.where, native.register_hook
 
 local active, depth = {}, 0 -- the coroutines in use, outermost first
 local address = setmetatable({}, { __mode = "k" })
@@ -19,6 +19,7 @@ local function enter(co)
   if not state then
     state = tonumber(format("%p", co))
     address[co] = state
+    register_hook(co)
   end
   depth = depth + 1
   active[depth] = co

@@ -1,0 +1,83 @@
+"""Safe points: work that another thread wants done on the owner thread while a script runs.
+
+`SafePoints.post` takes a job from any thread. If a script runs, its states are told to call the trusted Lua function
+`on_hook` at their next instruction (`prelude/safe_point.lua`), which runs the jobs; a script that waits in a tool gets
+there when the tool returns. If nothing runs, the jobs are done when the next run begins. A run that was stopped is
+left alone: it unwinds, and the jobs wait for the next one.
+
+A job gets `api`, a Lua table whose functions run on the state that was stopped; it must not keep them. Lua's hooks are
+off while a job runs, so a job that runs code of scripts does so in a coroutine.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    from llmspell_kernel.lua.interrupt import Run
+    from llmspell_kernel.lua.native import SafePointHook
+    from llmspell_kernel.lua.prelude_loader import Prelude
+
+    #: Runs on the owner thread, with the `api` of `safe_point.lua`.
+    Job: TypeAlias = Callable[[Any], None]
+
+
+class SafePoints:
+    """The jobs that wait for one engine.
+
+    Args:
+        states: Addresses of the active Lua states.
+        current: Returns the run that goes on, or None.
+    """
+
+    __slots__ = ("_current", "_hook", "_jobs", "_states", "api")
+
+    def __init__(self, states: list[int], current: Callable[[], Run | None]) -> None:
+        self._states = states
+        self._current = current
+        self._jobs: deque[Job] = deque()
+        self._hook: SafePointHook | None = None
+        #: The `api` as the main Lua state calls it: for jobs that are done while no script runs.
+        self.api: Any = None
+
+    def install(self, prelude: Prelude) -> None:
+        """Load the Lua half; owner thread, before any coroutine is made."""
+        probe = prelude.load("safe_point.lua", {"reached": self.run_jobs})
+        self.api = prelude.native["safe_point_api"]
+        try:
+            from llmspell_kernel.lua.native import SafePointHook
+
+            self._hook = SafePointHook(prelude.main_address, probe)
+        except (ImportError, OSError, AttributeError):
+            self._hook = None  # no such symbols here (Windows): jobs wait for the next run
+
+    @property
+    def reaches_running_code(self) -> bool:
+        """Whether a script that runs can be reached; otherwise jobs wait for the next run."""
+        return self._hook is not None
+
+    def post(self, job: Job) -> None:
+        """Let the owner thread run `job` soon; any thread."""
+        self._jobs.append(job)
+        self.press()
+
+    def press(self) -> None:
+        """Ask the script that runs for its next safe point, if a job waits; any thread."""
+        run = self._current()
+        if run is not None and self._jobs and self._hook is not None:
+            run.at_safe_point(self._hook.arm)
+
+    def run_jobs(self, api: Any = None) -> None:
+        """Run what waits; owner thread. A job that fails is logged and the others run."""
+        while self._jobs:
+            job = self._jobs.popleft()
+            try:
+                job(self.api if api is None else api)
+            except Exception:
+                import logging  # costs as much as the rest of an engine's start
+
+                logging.getLogger(__name__).exception("a job at a safe point failed; the script goes on")
