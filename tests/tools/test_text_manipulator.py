@@ -39,7 +39,10 @@ def change(operation, text, **options):
         ("substring", "hello", {"start": 1, "end": 5}, "ello"),
         ("substring", "hello", {"start": 1, "end": 6}, ""),
         ("substring", "hello", {"start": 3, "end": 2}, ""),
-        ("substring", "aé€b", {"start": 1, "end": 3}, "é€"),
+        ("substring", "aé€b", {"start": 1, "end": 6}, "é€"),
+        ("substring", "aé€b", {"start": 1, "end": 7}, "é€b"),
+        ("substring", "aé€b", {"start": 1, "end": 8}, ""),
+        ("substring", "é", {"start": 1, "end": 1}, ""),
         ("split", "a b c", {}, '["a","b","c"]'),
         ("split", "a,b,,c", {"delimiter": ","}, '["a","b","","c"]'),
         ("split", "añ", {"delimiter": ""}, '["a","ñ"]'),
@@ -102,6 +105,8 @@ def test_the_input_has_other_names(alias):
         ("replace", {"from": "a"}, "options.to", "needs it"),
         ("substring", {"start": 1}, "options.end", "needs it"),
         ("substring", {"start": -1, "end": 2}, "options.start", "at least 0"),
+        ("substring", {"start": 2, "end": 3}, "options.start", "inside a character"),
+        ("substring", {"start": 0, "end": 2}, "options.end", "inside a character"),
         ("word_wrap", {"width": 0}, "options.width", "at least 1"),
         ("truncate", {"max_length": "5"}, "options.max_length", "expected integer"),
         ("truncate", {"max_lenght": 5}, "options", "did you mean 'max_length'"),
@@ -111,7 +116,7 @@ def test_the_input_has_other_names(alias):
 )
 def test_a_wrong_option_is_refused(operation, options, field, said):
     with pytest.raises(InvalidParameters, match=said) as caught:
-        answer(operation, "text", **options)
+        answer(operation, "tést", **options)
 
     assert caught.value.details["field"] == field
 

@@ -1,7 +1,7 @@
 """text-manipulator: seventeen operations on a text.
 
-The tool and its limits; the operations themselves are in `text_operations`. Lengths and positions are in characters,
-where the Rust original counts UTF-8 bytes: the same for ASCII, and no operation can split a character.
+The tool and its limits; the operations themselves are in `text_operations`. Lengths are in characters, the positions of
+substring in bytes of UTF-8, as Lua's `string.find` gives them; a position inside a character is refused.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _OPTION_SCHEMA: JsonObject = {
     "properties": {
         "from": {"type": "string", "description": "replace: the text to look for (required)"},
         "to": {"type": "string", "description": "replace: what to put in its place (required)"},
-        "start": {"type": "integer", "minimum": 0, "description": "substring: first character, from 0 (required)"},
-        "end": {"type": "integer", "minimum": 0, "description": "substring: one past the last character (required)"},
+        "start": {"type": "integer", "minimum": 0, "description": "substring: first byte of UTF-8, from 0 (required)"},
+        "end": {"type": "integer", "minimum": 0, "description": "substring: one past the last byte (required)"},
         "delimiter": {"type": "string", "default": " ", "description": "split, join: what stands between the parts"},
         "max_length": {"type": "integer", "minimum": 0, "default": 100, "description": "truncate: with the ..."},
         "spaces": {"type": "integer", "minimum": 0, "default": 4, "description": "indent: spaces before a line"},

@@ -1,10 +1,13 @@
 r"""The text operations themselves: text in, text out; no tool, no schema, no limit.
 
-Positions and lengths are in characters (Unicode code points), never in bytes, so that no operation can split one.
+Lengths are in characters (Unicode code points), so that no operation can split one; only the positions of `substring`
+are bytes of UTF-8, which is what Lua's `string.find` and `#` count.
 Lines end at ``\n``; a ``\r`` before it stays where it is.
 """
 
 from __future__ import annotations
+
+from llmspell_tools.errors import InvalidParameters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,8 +17,22 @@ ELLIPSIS = "..."
 
 
 def substring(text: str, start: int, end: int) -> str:
-    """Return the characters from `start` up to, not including, `end`; empty if `end` is beyond the text."""
-    return text[start:end] if end <= len(text) else ""
+    """Return the bytes of UTF-8 from `start` up to, not including, `end`; empty if `end` is beyond the text.
+
+    Raises:
+        InvalidParameters: A position is inside a character.
+    """
+    if text.isascii():
+        return text[start:end] if end <= len(text) else ""
+    content = text.encode("utf-8", "surrogatepass")
+    if end > len(content) or start >= end:
+        return ""
+    for name, position in (("start", start), ("end", end)):
+        if position < len(content) and content[position] & 0xC0 == 0x80:
+            raise InvalidParameters(
+                f"parameter 'options.{name}': byte {position} is inside a character", field=f"options.{name}"
+            )
+    return content[start:end].decode("utf-8", "surrogatepass")
 
 
 def truncate(text: str, max_length: int) -> str:
