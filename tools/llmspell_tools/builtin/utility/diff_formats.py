@@ -2,6 +2,7 @@ r"""An edit script as text: unified and context as POSIX `diff` writes them, inl
 
 unified and context have three lines of context, and the marker `\ No newline at end of file`, so that `patch` applies
 them; inline is the whole text with `- `, `+ ` or two spaces before each line, simple only the lines that differ.
+Each gives pieces of one line or more, to be joined by newlines; a stretch of lines is one piece, which is fast.
 """
 
 from __future__ import annotations
@@ -9,8 +10,12 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import TypeAlias
 
     from llmspell_tools.builtin.utility.line_diff import Edit
+
+    #: Without newlines at their ends; with some inside.
+    Pieces: TypeAlias = Iterator[str]
 
 CONTEXT_LINES = 3
 _NO_NEWLINE = "\\ No newline at end of file"
@@ -35,8 +40,8 @@ class Sides:
         return _marked(self.old, self.open_old), _marked(self.new, self.open_new)
 
 
-def unified(sides: Sides, edits: Sequence[Edit], old_name: str, new_name: str) -> Iterator[str]:
-    """Yield the lines of a unified diff; none where nothing differs."""
+def unified(sides: Sides, edits: Sequence[Edit], old_name: str, new_name: str) -> Pieces:
+    """Yield a unified diff; nothing where nothing differs."""
     if edits:
         yield f"--- {old_name}"
         yield f"+++ {new_name}"
@@ -51,8 +56,8 @@ def unified(sides: Sides, edits: Sequence[Edit], old_name: str, new_name: str) -
         yield from _side(" ", sides.old, at, i2, sides.open_old)
 
 
-def context(sides: Sides, edits: Sequence[Edit], old_name: str, new_name: str) -> Iterator[str]:
-    """Yield the lines of a context diff; none where nothing differs."""
+def context(sides: Sides, edits: Sequence[Edit], old_name: str, new_name: str) -> Pieces:
+    """Yield a context diff; nothing where nothing differs."""
     if edits:
         yield f"*** {old_name}"
         yield f"--- {new_name}"
@@ -68,7 +73,7 @@ def context(sides: Sides, edits: Sequence[Edit], old_name: str, new_name: str) -
                                      sides.open_new)  # fmt: skip
 
 
-def inline(sides: Sides, edits: Sequence[Edit], _: str, __: str) -> Iterator[str]:
+def inline(sides: Sides, edits: Sequence[Edit], _: str, __: str) -> Pieces:
     """Yield every line of both texts, each once, with a mark of two characters."""
     at = 0
     for o1, o2, n1, n2 in edits:
@@ -79,14 +84,14 @@ def inline(sides: Sides, edits: Sequence[Edit], _: str, __: str) -> Iterator[str
     yield from _side("  ", sides.old, at, len(sides.old), False)
 
 
-def simple(sides: Sides, edits: Sequence[Edit], _: str, __: str) -> Iterator[str]:
+def simple(sides: Sides, edits: Sequence[Edit], _: str, __: str) -> Pieces:
     """Yield only the lines that differ."""
     for o1, o2, n1, n2 in edits:
         yield from _side("- ", sides.old, o1, o2, False)
         yield from _side("+ ", sides.new, n1, n2, False)
 
 
-FORMATS: dict[str, Callable[[Sides, Sequence[Edit], str, str], Iterator[str]]] = {
+FORMATS: dict[str, Callable[[Sides, Sequence[Edit], str, str], Pieces]] = {
     "unified": unified,
     "context": context,
     "inline": inline,
@@ -125,16 +130,16 @@ def _extent(group: list[Edit], sides: Sides) -> Edit:
     return group[0][0] - before, group[-1][1] + after, group[0][2] - before, group[-1][3] + after
 
 
-def _side(mark: str, lines: list[str], start: int, end: int, is_open: bool) -> Iterator[str]:
-    for at in range(start, end):
-        yield mark + lines[at]
-    if is_open and start < end == len(lines):
-        yield _NO_NEWLINE
+def _side(mark: str, lines: list[str], start: int, end: int, is_open: bool) -> tuple[str, ...]:
+    if start == end:
+        return ()
+    piece = mark + f"\n{mark}".join(lines[start:end])
+    return (piece, _NO_NEWLINE) if is_open and end == len(lines) else (piece,)
 
 
 def _context_side(
     mark: str, lines: list[str], start: int, end: int, changes: list[tuple[int, int, bool]], is_open: bool
-) -> Iterator[str]:
+) -> Pieces:
     """Yield one half of a context hunk; the flag of a change says that the other half has a part in it."""
     at = start
     for first, last, both in changes:
