@@ -15,12 +15,13 @@ from llmspell_tools.registry import ToolRegistry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from llmspell.config.settings import Settings
     from llmspell.options import Options
     from llmspell.progress import ProgressBar
-    from llmspell_tools.definition import Tool
+    from llmspell_tools.errors import ConfigurationError
+    from llmspell_tools.registry import OwnTools
 
 #: Variables that are no configuration keys.
 _OTHER_VARIABLES = ("LLMSPELL_HOME", "LLMSPELL_LOG", "LLMSPELL_ENGINE")
@@ -75,12 +76,14 @@ def registry(options: Options, script_dir: str | None = None) -> ToolRegistry:
     return from_settings(options, settings(options), script_dir)
 
 
-def from_settings(options: Options, found: Settings | None, script_dir: str | None = None) -> ToolRegistry:
-    """Return the registry where the configuration has been read already."""
+def from_settings(
+    options: Options, found: Settings | None, script_dir: str | None = None, *, own: OwnTools | None = None
+) -> ToolRegistry:
+    """Return the registry where the configuration has been read already; `own` takes the place of the usual ones."""
     made = ToolRegistry(
         policy=policy(options, found, script_dir),
         settings=found.tool_settings() if found is not None else None,
-        discover=_discovery(options, found),
+        own=own if own is not None else LateOwnTools(options, found),
     )
     if "logging" in sys.modules:
         from llmspell.logs import follow  # logging costs 13 ms: it is imported where a level was asked for
@@ -121,14 +124,41 @@ def progress_bar() -> ProgressBar | None:
     return ProgressBar()
 
 
-def _discovery(options: Options, found: Settings | None) -> Callable[[], Iterable[Tool]]:
-    def discover() -> Iterable[Tool]:
-        from llmspell.output import note
-        from llmspell_tools.plugins import discover as find  # only for names that are not built in
+def own_folders(options: Options, found: Settings | None) -> list[str]:
+    """Return the folders of own tools: those of ``--tools-dir``, then those of the configuration."""
+    return [*options.tools_dirs, *(found.paths("tools.directories") if found is not None else ())]
 
-        folders = list(options.tools_dirs)
-        if found is not None:
-            folders.extend(found.paths("tools.directories"))
-        return find(folders, report=lambda error: note(f"Warning: {error.message}"))
 
-    return discover
+class LateOwnTools:
+    """The run's own tools, their code imported when one is first needed; problems go to stderr, each once.
+
+    Args:
+        options: The command line's.
+        found: The configuration, or None.
+    """
+
+    __slots__ = ("_found", "_options", "_real")
+
+    def __init__(self, options: Options, found: Settings | None) -> None:
+        self._options = options
+        self._found = found
+        self._real: OwnTools | None = None
+
+    @property
+    def problems(self) -> Sequence[ConfigurationError]:
+        """See `OwnTools.problems`."""
+        return self._real.problems if self._real is not None else ()
+
+    def load(self, registry: ToolRegistry) -> None:
+        """See `OwnTools.load`."""
+        if self._real is None:
+            from llmspell.output import note
+            from llmspell_tools.own_tools import OwnTools as Real  # only for names that are not built in
+
+            folders = own_folders(self._options, self._found)
+            self._real = Real(folders, report=lambda problem: note(f"Warning: {problem.message}"))
+        self._real.load(registry)
+
+    def refresh(self, registry: ToolRegistry) -> bool:
+        """See `OwnTools.refresh`."""
+        return self._real is not None and self._real.refresh(registry)

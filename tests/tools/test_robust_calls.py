@@ -266,12 +266,19 @@ def test_deep_parameters_are_refused_not_a_crash():
 def test_a_second_thread_waits_for_plug_ins_that_are_still_being_found():
     looking, go_on = threading.Event(), threading.Event()
 
-    def discover():
-        looking.set()
-        go_on.wait(5)
-        return [tool(name="odd")(lambda: "found")]
+    class Own:
+        problems = ()
 
-    registry = ToolRegistry(discover=discover)
+        def load(self, registry):
+            if not registry._find("odd"):
+                looking.set()
+                go_on.wait(5)
+                registry.register(tool(name="odd")(lambda: "found"))
+
+        def refresh(self, registry):
+            return False
+
+    registry = ToolRegistry(own=Own())
     found = []
     first = threading.Thread(target=lambda: found.append(registry.invoke("odd").output))
     second = threading.Thread(target=lambda: found.append(registry.invoke("odd").output))
@@ -285,13 +292,35 @@ def test_a_second_thread_waits_for_plug_ins_that_are_still_being_found():
     assert found == ["found", "found"]
 
 
-def test_a_plug_in_with_a_taken_name_is_an_error_and_the_others_are_there():
-    taken, other = tool(name="calculator")(lambda: 1), tool(name="odd")(lambda: 2)
-    registry = ToolRegistry(discover=lambda: [taken, other])
+def test_tools_are_replaced_all_or_none():
+    registry = ToolRegistry()
+    first, second = tool(name="odd")(lambda: 1), tool(name="odd")(lambda: 2)
+    registry.register(first)
+    assert registry.invoke("odd").output == 1
 
     with pytest.raises(ConfigurationError, match="'calculator' exists already"):
-        registry.list()
+        registry.replace([first], [second, tool(name="calculator")(lambda: 3)])
+    assert registry.invoke("odd").output == 1
+    registry.replace([first], [second])
     assert registry.invoke("odd").output == 2
+    registry.replace([second], [])
+    assert not registry.exists("odd")
+
+
+def test_an_overlay_forgets_what_was_replaced_below_when_it_is_refreshed():
+    registry = ToolRegistry()
+    first, second = tool(name="odd")(lambda: 1), tool(name="odd")(lambda: 2)
+    registry.register(first)
+    overlay = registry.overlay()
+    seen = []
+    overlay.on_change(lambda: seen.append(overlay.invoke("odd").output))
+    assert overlay.invoke("odd").output == 1
+    registry.replace([first], [second])
+    assert overlay.invoke("odd").output == 1
+    overlay.refresh()
+    overlay.refresh()
+
+    assert seen == [2]
 
 
 def test_of_two_threads_one_registers_a_name():

@@ -17,16 +17,29 @@ from llmspell_tools.policy import Policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Protocol
 
     from llmspell_tools.context import CancelSignal, ProgressSink
     from llmspell_tools.definition import ToolResult
     from llmspell_tools.invocation import InvocationChain
     from llmspell_tools.types import JsonValue
 
-    #: Finds tools that are not built in; called at most once, when first needed.
-    Discovery = Callable[[], Iterable[Tool]]
+    class OwnTools(Protocol):
+        """Where tools come from that are not built in; `own_tools.OwnTools` is one. Called with the lock held."""
+
+        @property
+        def problems(self) -> Sequence[ConfigurationError]:
+            """What is wrong with them now."""
+            ...
+
+        def load(self, registry: ToolRegistry) -> None:
+            """Register them; called again and again, does it once."""
+            ...
+
+        def refresh(self, registry: ToolRegistry) -> bool:
+            """Take over what has changed since, and tell whether anything has; before `load` nothing has."""
+            ...
 
 
 class ToolRegistry:
@@ -35,7 +48,7 @@ class ToolRegistry:
     Args:
         policy: Holds for calls whose context brings no other; the default policy if left out.
         settings: By canonical tool name, what overrides the tool's own settings.
-        discover: Finds plug-ins; called when a name is unknown, and before listing.
+        own: Tools that are not built in; loaded when a name is unknown, and before listing.
     """
 
     def __init__(
@@ -43,13 +56,16 @@ class ToolRegistry:
         *,
         policy: Policy | None = None,
         settings: Mapping[str, Mapping[str, JsonValue]] | None = None,
-        discover: Discovery | None = None,
+        own: OwnTools | None = None,
     ) -> None:
         self.policy = Policy.default() if policy is None else policy
         self._chain: InvocationChain | None = None
         self._settings = settings or {}
-        self._discover = discover
+        self._own = own
         self._parent: ToolRegistry | None = None
+        self._generation = 0
+        self._parent_generation = 0
+        self._on_change: list[Callable[[], None]] = []
         self._tools: dict[str, Tool] = {}
         self._names: dict[str, str] = {}
         self._called: dict[str, Tool] = {}
@@ -63,13 +79,58 @@ class ToolRegistry:
         Raises:
             ConfigurationError: One of them is taken.
         """
+        self.replace((), (tool,))
+
+    def replace(self, old: Sequence[Tool], new: Sequence[Tool]) -> None:
+        """Put tools in the place of others of this registry, all or none; calls that run are not touched.
+
+        Args:
+            old: Tools that were registered here; one whose name is gone already is no error.
+            new: Tools to register; they may have the old ones' names.
+
+        Raises:
+            ConfigurationError: A name is none or is taken, ``details.name``; nothing has changed then.
+        """
         with self._lock:
-            for name in (tool.name, *tool.aliases):
-                if not name or not all(part.isalnum() for part in canonical(name).split("-")):
-                    raise ConfigurationError(f"'{name}' is no tool name; use letters, digits and '-'")
-                if self._find(name) is not None:
-                    raise ConfigurationError(f"a tool named '{name}' exists already; choose another name")
-            self._add(tool)
+            tools, names = self._tools, self._names
+            gone = {tool.name for tool in old}
+            self._tools = {name: tool for name, tool in tools.items() if name not in gone}
+            self._names = {name: real for name, real in names.items() if real not in gone}
+            try:
+                for tool in new:
+                    self._check_names(tool)
+                    self._add(tool)
+            except ConfigurationError:
+                self._tools, self._names = tools, names
+                raise
+            if old:
+                self._changed()
+
+    def refresh(self) -> None:
+        """Take over what has changed in the files of own tools; costs next to nothing where there are none.
+
+        A door that lives long calls this between its runs. Until then names mean what they meant.
+        """
+        parent = self._parent
+        if parent is not None:
+            parent.refresh()
+            if self._parent_generation != parent._generation:
+                self._parent_generation = parent._generation
+                self._changed()
+        elif self._own is not None:
+            with self._lock:
+                self._own.refresh(self)
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Call `callback` on the thread that replaces or removes tools; for what remembers them."""
+        self._on_change.append(callback)
+
+    @property
+    def problems(self) -> Sequence[ConfigurationError]:
+        """What is wrong with own tools, as far as they have been looked at: ``details`` has source and severity."""
+        if self._parent is not None:
+            return self._parent.problems
+        return self._own.problems if self._own is not None else ()
 
     def overlay(self) -> ToolRegistry:
         """Return a registry that adds to this one without changing it; for one engine's own tools."""
@@ -77,8 +138,11 @@ class ToolRegistry:
         child.policy = self.policy
         child._chain = self.chain
         child._settings = self._settings
-        child._discover = None
+        child._own = None
         child._parent = self
+        child._generation = 0
+        child._parent_generation = self._generation
+        child._on_change = []
         child._tools = {}
         child._names = {}
         child._called = {}
@@ -107,9 +171,10 @@ class ToolRegistry:
         return sorted((tool for tool in tools if wanted is None or tool.category == wanted), key=lambda tool: tool.name)
 
     def search(self, words: Sequence[str], category: str | None = None) -> Sequence[Tool]:
-        """Return the tools that any word fits, best first: names before aliases, descriptions and parameters."""
-        ranked = [(_rank(tool, [word.lower() for word in words]), tool.name, tool) for tool in self.list(category)]
-        return [tool for rank, _, tool in sorted(ranked, key=lambda row: (-row[0], row[1])) if rank > 0]
+        """Return the tools that any word fits, best first; see `search`."""
+        from llmspell_tools.search import find  # calls need none
+
+        return [hit.tool for hit in find(self.list(category), words)]
 
     # --- calls -----------------------------------------------------------------------------------------------------
 
@@ -144,8 +209,8 @@ class ToolRegistry:
         """
         tool = self._called.get(name) if name.__class__ is str else None
         if tool is None:
-            # A name never means another tool later: registering a taken one is refused.
-            tool = self._called[name] = self.get(name)
+            with self._lock:  # so that nothing is remembered that is being replaced
+                tool = self._called[name] = self.get(name)
         if context is None:
             context = ToolContext(self.policy)
         return (self._chain or self.chain).run(tool, {} if params is None else params, context, timeout_s)
@@ -221,26 +286,36 @@ class ToolRegistry:
                 self._names[canonical(name)] = tool.name
 
     def _discovered(self, name: str) -> Tool | None:
-        self._run_discovery()
+        self._load_own()
         return self._find(name)
 
-    def _run_discovery(self) -> None:
+    def _load_own(self) -> None:
         top = self
         while top._parent is not None:
             top = top._parent
-        with top._lock:  # to the end: another thread must not miss what is still being found
-            discover, top._discover = top._discover, None
-            refused: ConfigurationError | None = None
-            for tool in discover() if discover is not None else ():
-                try:
-                    top.register(tool)
-                except ConfigurationError as error:
-                    refused = refused or error
-        if refused is not None:
-            raise refused
+        if top._own is not None:
+            with top._lock:  # to the end: another thread must not miss what is still being found
+                top._own.load(top)
+
+    def _changed(self) -> None:
+        with self._lock:
+            self._generation += 1
+            self._called.clear()
+        for callback in self._on_change:
+            callback()
+
+    def _check_names(self, tool: Tool) -> None:
+        for name in (tool.name, *tool.aliases):
+            if not name or not all(part.isalnum() for part in canonical(name).split("-")):
+                raise ConfigurationError(f"'{name}' is no tool name; use letters, digits and '-'")
+            known = self._find(name)
+            if known is not None:
+                raise ConfigurationError(
+                    f"a tool named '{name}' exists already; choose another name", details={"name": known.name}
+                )
 
     def _all(self) -> dict[str, Tool]:
-        self._run_discovery()
+        self._load_own()
         found: dict[str, Tool] = {}
         if self._parent is not None:
             found.update(self._parent._all())
@@ -292,25 +367,3 @@ def _with_settings(tool: Tool, overrides: Mapping[str, JsonValue]) -> Tool:
         setattr(copy, slot, getattr(tool, slot))
     copy.settings = {**tool.settings, **overrides}
     return copy
-
-
-def _rank(tool: Tool, words: Sequence[str]) -> int:
-    rank = 0
-    names = (tool.name, *map(canonical, tool.aliases))
-    for word in words:
-        if any(canonical(word) == name for name in names):
-            rank += 100
-        elif canonical(word) in tool.name:
-            rank += 50
-        elif any(canonical(word) in name for name in names):
-            rank += 25
-        elif word in tool.description.lower() or word == tool.category:
-            rank += 10
-        elif any(word in name for name in _property_names(tool)):
-            rank += 3
-    return rank
-
-
-def _property_names(tool: Tool) -> Iterable[str]:
-    properties = tool.parameters.get("properties")
-    return properties if isinstance(properties, dict) else ()

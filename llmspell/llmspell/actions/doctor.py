@@ -10,6 +10,7 @@ import sys
 
 from llmspell import assembly, layout, output, places
 from llmspell.installed import requirements, versions
+from llmspell.options import TABULAR
 from llmspell_tools.errors import LlmspellError
 
 TYPE_CHECKING = False
@@ -59,7 +60,9 @@ def doctor(options: Options, *, format: str | None = None) -> int:
                     output.line(f"{'':<20}fix: {finding.fix}")
             elif style == "jsonl":
                 output.json(rows[-1], style)
-    if style in {"json", "pretty"}:
+    if style in TABULAR:
+        output.json(rows, style)
+    elif style in {"json", "pretty"}:
         output.json({"healthy": not failed, "checks": rows}, style)
     return 1 if failed else 0
 
@@ -180,15 +183,17 @@ def _policy(options: Options) -> Iterator[Finding]:
 
 
 def _tools(options: Options) -> Iterator[Finding]:
-    from llmspell_tools.plugins import discover
+    from llmspell_tools.own_tools import OwnTools
 
     settings = assembly.settings(options)
-    problems: list[Finding] = []
-    folders = [*options.tools_dirs, *(settings.paths("tools.directories") if settings is not None else ())]
-    own = list(discover(folders, report=lambda error: problems.append(Finding("fail", error.message))))
-    yield from problems
-    registry = assembly.from_settings(options, settings)
-    yield Finding("ok", f"{len(registry.list())} tools, {len(own)} of them your own")
+    own = OwnTools(assembly.own_folders(options, settings))
+    registry = assembly.from_settings(options, settings, own=own)
+    count = len(registry.list())
+    for problem in own.problems:
+        yield Finding("warn" if problem.details["severity"] == "warning" else "fail", problem.message)
+    for folder in own.folders:
+        yield Finding("ok", f"own tools are looked for in {folder}")
+    yield Finding("ok", f"{count} tools, {len(own.tools)} of them your own")
 
 
 def _terminal(_: Options) -> Iterator[Finding]:
