@@ -1,51 +1,70 @@
--- Files with the tools of the category filesystem: search, convert, pack, unpack, watch.
--- Run it with: llmspell run scripts/examples/filesystem_tools.lua
+-- Files searched, converted, packed, unpacked and watched: the tools of the category filesystem.
+--
+--   llmspell run scripts/examples/filesystem_tools.lua
 
-local folder = os.tmpname() .. "-filesystem"
-os.remove((folder:gsub("%-filesystem$", "")))
+local files, search = Tool.get("file-operations"), Tool.get("file-search")
+local converter, archiver = Tool.get("file-converter"), Tool.get("archive-handler")
+local watcher = Tool.get("file-watcher")
 
-local function file(operation, path, input)
-    return Tool.execute("file-operations", {operation = operation, path = path, input = input, recursive = true})
+-- Something to work on, in a folder of its own.
+local name = os.tmpname()
+local folder = name .. ".files"
+os.remove(name)
+files:execute({ operation = "create_dir", path = folder .. "/notes", recursive = true })
+local texts = {
+  ["plan.md"] = "# Plan\n\nTODO: write the report\n",
+  ["done.md"] = "# Done\n\nThe data is in.\n",
+  ["script.lua"] = "if ready then\n\tprint('go')\nend\n",
+}
+for file, text in pairs(texts) do
+  files:execute({ operation = "write", path = folder .. "/notes/" .. file, input = text })
 end
 
--- Something to work on.
-Tool.execute("file-operations", {operation = "create_dir", path = folder .. "/notes", recursive = true})
-file("write", folder .. "/notes/plan.md", "# Plan\n\nTODO: write the report\n")
-file("write", folder .. "/notes/done.md", "# Done\n\nThe data is in.\n")
-file("write", folder .. "/notes/script.lua", "if ready then\n\tprint('go')\nend\n")
-
 -- Where is something left to do?
-local found = Tool.execute("file-search", {pattern = "todo:\\s+\\w+", path = folder, recursive = true,
-                                           use_regex = true, case_sensitive = false, context_lines = 0})
+local found = search:execute({
+  pattern = "todo:\\s+\\w+",
+  path = folder,
+  recursive = true,
+  use_regex = true,
+  case_sensitive = false,
+})
+print(found.text:match("^[^.]+"))
 for _, hit in ipairs(found.metadata.response.result.matches) do
-    print(("line %d: %s"):format(hit.line_number, hit.line_content))
+  print(("line %d: %s"):format(hit.line_number, hit.line_content))
 end
 
 -- Tabs become spaces; the old file is kept beside it.
-print(Tool.execute("file-converter", {operation = "indentation", path = folder .. "/notes/script.lua"}).text)
+print(converter:execute({ operation = "indentation", path = folder .. "/notes/script.lua" }).text)
 
 -- Pack the folder, look inside, unpack it elsewhere.
 local archive = folder .. "/notes.tar.gz"
-local packed = Tool.execute("archive-handler", {operation = "create", path = archive, input = {folder .. "/notes"}})
-print(packed.text)
-for _, entry in ipairs(Tool.execute("archive-handler", {operation = "list", path = archive})
-                           .metadata.response.result.files) do
-    if not entry.is_dir then
-        print(("%6d  %s"):format(entry.size, entry.name))
-    end
+print(archiver:execute({ operation = "create", path = archive, input = { folder .. "/notes" } }).text)
+local listed = archiver:execute({ operation = "list", path = archive }).metadata.response.result
+for _, entry in ipairs(listed.files) do
+  if not entry.is_dir then
+    print(("%6d  %s"):format(entry.size, entry.name))
+  end
 end
-local out = Tool.execute("archive-handler", {operation = "extract", path = archive, target_path = folder .. "/copy"})
-print(("%d files unpacked"):format(out.metadata.response.result.extracted_files))
+local copy = folder .. "/copy"
+local unpacked = archiver:execute({ operation = "extract", path = archive, target_path = copy }).metadata.response.result
+print(("%d files unpacked"):format(unpacked.extracted_files))
 
 -- Nothing happens to the copy while we look.
-local watched = Tool.execute("file-watcher", {operation = "watch", input = {folder .. "/copy"}, timeout_seconds = 0.1})
-print(("%d changes"):format(watched.result.event_count))
+local watched = watcher:execute({ operation = "watch", input = { copy }, timeout_seconds = 0.1 }).result
+print(("%d changes"):format(watched.event_count))
 
 -- Leave nothing behind.
 local function clear(path)
-    for _, entry in ipairs(file("list_dir", path).metadata.response.result.entries) do
-        if entry.type == "directory" then clear(entry.path) else os.remove(entry.path) end
+  local entries = files:execute({ operation = "list_dir", path = path }).metadata.response.result.entries
+  for _, entry in ipairs(entries) do
+    if entry.type == "directory" then
+      clear(entry.path)
+    else
+      files:execute({ operation = "delete", path = entry.path })
     end
-    os.remove(path)
+  end
+  os.remove(path)
 end
 clear(folder)
+
+return { found = #found.metadata.response.result.matches, unpacked = unpacked.extracted_files, changes = watched.event_count }

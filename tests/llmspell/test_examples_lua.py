@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,11 +17,11 @@ EXAMPLES = ROOT / "scripts" / "examples"
 pytestmark = pytest.mark.subprocess
 
 
-def printed(name, **environment):
+def printed(name, *arguments, **environment):
     """Run an example from another folder; return its output."""
     llmspell = Path(sys.executable).parent / "llmspell"
     done = subprocess.run(
-        [llmspell, "run", str(EXAMPLES / name)],
+        [llmspell, "run", str(EXAMPLES / name), *arguments],
         cwd=ROOT, env={**os.environ, "LC_ALL": "C", **environment},
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
@@ -52,9 +53,26 @@ def test_the_data_example_finds_the_hot_days():
     assert "https://example.org/data?city=seattle&year=2014#may\tseattle\t2014" in output
 
 
-def test_the_system_example_shows_no_secret():
-    output = printed("system_tools.lua", PATH="/opt/one:/usr/bin", EXAMPLE_API_TOKEN="hush")
+def test_the_filesystem_example_finds_converts_and_packs():
+    output = printed("filesystem_tools.lua")
+
+    assert "line 3: TODO: write the report" in output
+    assert "34  notes/script.lua\n" in output
+    assert "4 files unpacked" in output
+    assert "0 changes" in output
+
+
+def test_the_system_example_finds_a_service_and_shows_no_secret():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        output = printed(
+            "system_tools.lua", "--", "--port", str(port), PATH="/opt/one:/usr/bin", EXAMPLE_API_TOKEN="hush"
+        )
 
     assert "in 2 folders, first in /opt/one" in output
-    assert "false\tpermission_denied" in output
+    assert "echo says: $HOME; rm -rf /" in output
+    assert f"port {port}: open" in output
+    assert f"{os.cpu_count()} processors" in output
+    assert "false\tpermission_denied\t--allow-env EXAMPLE_API_TOKEN" in output
+    assert "--allow-run" in output
     assert "hush" not in output

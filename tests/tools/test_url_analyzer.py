@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import socket
 import ssl
@@ -116,6 +117,12 @@ def test_what_is_no_url_is_refused(url):
         answer(url)
 
     assert caught.value.field == "input"
+
+
+@pytest.mark.parametrize("url", ["http://", "http://h:99999/", "http://[::1", "http://%ff/", "http://1.2.3.999/"])
+def test_the_refused_url_is_named_whole(url):
+    with pytest.raises(InvalidParameters, match=f"'{re.escape(url)}' is no URL"):
+        answer(url)
 
 
 @pytest.mark.parametrize("parameters", [{}, {"input": 5}, {"input": "http://a.de", "fetch": True},

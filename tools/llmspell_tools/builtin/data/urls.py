@@ -25,6 +25,10 @@ _FRAGMENT = frozenset(' "<>`')
 _USER = frozenset(' "#<>?^`{}/:;=@[\\]|')
 
 
+class _Fault(Exception):
+    """What is wrong with host or port."""
+
+
 class Url:
     """The parts of a URL; `port` is None where it is the scheme's own, `query` and `fragment` where there is none."""
 
@@ -40,7 +44,10 @@ class Url:
         username, _, password = credentials.partition(":")
         self.username = _encoded(username, _USER) if at else ""
         self.password = _encoded(password, _USER) if at else ""
-        self.host, self.host_kind, self.port = _host_and_port(address, scheme)
+        try:
+            self.host, self.host_kind, self.port = _host_and_port(address, scheme)
+        except _Fault as fault:
+            raise _wrong(text, str(fault)) from None
         self.path = _normal_path(_encoded(slash + path, _PATH)) if slash else "/"
         self.query = _encoded(query, _QUERY) if question else None
         self.fragment = _encoded(fragment, _FRAGMENT) if hash_mark else None
@@ -91,20 +98,20 @@ def _host_and_port(text: str, scheme: str) -> tuple[str, str, int | None]:
         host, closed, port = text[1:].partition("]")
         address = parse_address(host) if ":" in host and "%" not in host else None
         if not closed or address is None or (port and not port.startswith(":")):
-            raise _wrong(text, "its host is no IPv6 address")
+            raise _Fault("its host is no IPv6 address")
         return f"[{address}]", "ipv6", _port(port[1:], scheme)
     host, _, port = text.partition(":")
     host = _unescaped(host)
     try:
         name = plain_host(host)
     except InvalidParameters:
-        raise _wrong(text, "its host is no host name or address") from None
+        raise _Fault("its host is no host name or address") from None
     if any(len(label) > 63 or not label for label in name.split(".")):
-        raise _wrong(text, "a part of its host is empty or longer than 63 characters")
+        raise _Fault("a part of its host is empty or longer than 63 characters")
     address = parse_address(name)
     last = name.rpartition(".")[2]
     if address is None and (last.isdigit() or last.startswith("0x")):
-        raise _wrong(text, "its host is no IPv4 address")
+        raise _Fault("its host is no IPv4 address")
     return (name, "domain", _port(port, scheme)) if address is None else (str(address), "ipv4", _port(port, scheme))
 
 
@@ -114,14 +121,14 @@ def _unescaped(host: str) -> str:
     try:
         return _bytes(host).decode("utf-8")
     except UnicodeDecodeError:
-        raise _wrong(host, "its host is not UTF-8") from None
+        raise _Fault("its host is not UTF-8") from None
 
 
 def _port(text: str, scheme: str) -> int | None:
     if not text:
         return None
     if not text.isascii() or not text.isdigit() or len(text) > 5 or int(text) > 65535:
-        raise _wrong(text, f"'{shown(text)}' is no port")
+        raise _Fault(f"'{shown(text)}' is no port")
     return None if int(text) == DEFAULT_PORTS[scheme] else int(text)
 
 
