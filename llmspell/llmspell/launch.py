@@ -83,6 +83,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Loading modules makes many objects and no garbage: the default of 700 collects a dozen times before any work.
     gc.set_threshold(50_000)
     try:
+        if "_LLMSPELL_COMPLETE" in os.environ:  # a shell asks what may come next: see `cli.completion`
+            from llmspell.cli.completion import complete
+
+            return complete(words)
         lean = recognise(words)
         return finish(*lean) if lean is not None else _click()(words, finish)
     except KeyboardInterrupt:  # while modules were being imported

@@ -36,8 +36,8 @@ _OTHER_WORDS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 #: Words without which a question means the same.
 _FILLERS = frozenset(
-    ("a", "an", "and", "as", "by", "for", "from", "how", "in", "into", "is", "it", "of", "on", "or", "the", "to", "tool",
-     "tools", "with")
+    ("a", "an", "and", "as", "by", "for", "from", "how", "in", "into", "is", "it", "of", "on", "or", "the", "to",
+     "tool", "tools", "with")
 )  # fmt: skip
 _ENDINGS = ("ations", "ation", "ings", "ing", "ers", "er", "ors", "or", "ed", "es", "s", "e")
 

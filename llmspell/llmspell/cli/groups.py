@@ -12,6 +12,8 @@ from llmspell.cli.sections import SectionedHelp
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from click.shell_completion import CompletionItem
+
 
 class LazyGroup(SectionedHelp, click.Group):
     """A group whose commands live in modules of their own.
@@ -52,6 +54,18 @@ class LazyGroup(SectionedHelp, click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(self._rows(ctx))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands and options that begin so, without importing commands."""
+        from click.shell_completion import CompletionItem  # loaded already where a shell asks
+
+        found = [CompletionItem(name, help=help) for name, help in self._rows(ctx) if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
+    def _rows(self, ctx: click.Context) -> list[tuple[str, str]]:
+        """Return name and line of help of every command that is shown."""
         rows: list[tuple[str, str]] = []
         for name in self.list_commands(ctx):
             if name in self.lazy:
@@ -60,5 +74,4 @@ class LazyGroup(SectionedHelp, click.Group):
             command = self.get_command(ctx, name)
             if command is not None and not command.hidden:
                 rows.append((name, command.get_short_help_str(limit=200)))
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+        return rows
