@@ -33,10 +33,11 @@ class Options:
         policy: ``strict`` or the path of a policy file.
         rules: ``(flag, value)`` pairs as written, `("--allow-read", "/data")` or `("--ceiling", "safe")`, in order.
         yes: True where ``--yes`` answers every question of the policy.
+        quiet: True where only data and errors are wanted: no progress, no hints.
         tools_dirs: Folders of the user's own tools, from ``--tools-dir``.
     """
 
-    __slots__ = ("config", "output", "policy", "profile", "rules", "tools_dirs", "trace", "yes")
+    __slots__ = ("config", "output", "policy", "profile", "quiet", "rules", "tools_dirs", "trace", "yes")
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class Options:
         policy: str | None = None,
         rules: Sequence[tuple[str, str]] = (),
         yes: bool = False,
+        quiet: bool = False,
         tools_dirs: Sequence[str] = (),
     ) -> None:
         self.output = output
@@ -57,6 +59,7 @@ class Options:
         self.policy = policy
         self.rules = tuple(rules)
         self.yes = yes
+        self.quiet = quiet
         self.tools_dirs = tuple(tools_dirs)
 
     def format(self, own: str | None = None, default: str = "text") -> str:

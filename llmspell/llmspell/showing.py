@@ -36,5 +36,3 @@ def for_a_person(result: ToolResult) -> None:
     for item in result.media:
         if item.get("type") == "image":
             output.line(f"[{tables.image_line(item)}; --output json gives its data]")
-    if found:
-        output.note("(--output json prints all that it gave, --select a part of it)")

@@ -6,8 +6,8 @@ import os
 import sys
 
 
-def width() -> int | None:
-    """Return the columns of the terminal that stdout is, or None where nothing needs cutting."""
+def width(descriptor: int = 1) -> int | None:
+    """Return the columns of the terminal that stdout (or another stream) is, or None where nothing needs cutting."""
     try:
         columns = int(os.environ.get("COLUMNS", "0"))
     except ValueError:
@@ -15,7 +15,7 @@ def width() -> int | None:
     if columns > 0:
         return columns
     try:
-        return os.get_terminal_size(1).columns or None
+        return os.get_terminal_size(descriptor).columns or None
     except OSError:
         return None
 

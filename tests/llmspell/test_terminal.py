@@ -58,20 +58,6 @@ def test_bare_values_are_what_a_shell_wants(value, text):
     assert text == output.bare(value)
 
 
-def test_a_bar_takes_its_line_away_again(monkeypatch):
-    screen = Terminal()
-    monkeypatch.setattr(sys, "stderr", screen)
-    bar = assembly.progress_bar()
-    bar(1, 4, "rows")
-    bar(2, None, "more")
-    bar.clear()
-    bar.clear()
-
-    assert screen.getvalue().startswith("\r[#####...............]  25% rows")
-    assert "\r2 more" in screen.getvalue()
-    assert screen.getvalue().endswith("\r" + " " * len("2 more") + "\r")
-
-
 def test_without_a_terminal_there_is_no_bar(monkeypatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     assert assembly.progress_bar() is None

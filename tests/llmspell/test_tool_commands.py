@@ -220,12 +220,13 @@ def test_a_selection_of_nothing_says_what_there_is(capsys):
 
 
 def test_a_sentence_hides_no_result_from_a_person(capsys, monkeypatch):
-    call = ["tool", "invoke", "file-operations", "operation=list_dir", "path=."]
+    call = ["tool", "invoke", "file-operations", "operation=exists", "path=."]
     assert answer(call, capsys)[2] == ""
 
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert "--raw prints what it gave" in answer(call, capsys)[2]
-    assert '"count":1' in answer([*call, "--raw"], capsys)[1]
+    assert answer([*call, "--raw"], capsys)[1] == "true\n"
+    assert answer([*call, "--quiet"], capsys)[2] == ""
 
 
 def test_select_in_a_text_is_bare_only_for_strings(capsys):

@@ -9,8 +9,15 @@ import os
 import sys
 
 from llmspell import assembly, output
-from llmspell.options import JSON_FORMATS
-from llmspell_tools.errors import Cancelled, LlmspellError, ScriptFileNotFound, ToolTimeout, ToolUnavailable
+from llmspell.options import JSON_FORMATS, TABULAR
+from llmspell_tools.errors import (
+    Cancelled,
+    LlmspellError,
+    ScriptFileNotFound,
+    ScriptSyntaxError,
+    ToolTimeout,
+    ToolUnavailable,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,7 +139,7 @@ def _run(options: Options, source: Source, timeout_s: float | None) -> int:
     except LlmspellError as error:
         _show_failure(source, "", error, style)
         raise
-    bar = assembly.progress_bar()
+    bar = None if options.quiet else assembly.progress_bar()
     context = registry.context(progress=bar, ask=assembly.asker(options))
     console = Console(keep=style in JSON_FORMATS, bar=bar)
     from llmspell_kernel.lua import LuaEngine  # imports lupa
@@ -169,9 +176,7 @@ def _run(options: Options, source: Source, timeout_s: float | None) -> int:
 
 def _execute(engine: LuaEngine, source: Source, console: Console, style: str, timeout_s: float | None) -> int:
     try:
-        execution = engine.execute(
-            source.code, name=source.name, mode=source.mode, args=source.args, timeout_s=timeout_s
-        )
+        execution = _executed(engine, source, style, timeout_s)
     except LlmspellError as error:
         if isinstance(error, ToolTimeout) and timeout_s is not None:
             error.message = f"stopped after {timeout_s:g} s; --timeout or [lua] timeout_seconds gives it more time"
@@ -186,6 +191,18 @@ def _execute(engine: LuaEngine, source: Source, console: Console, style: str, ti
     elif text is not None:
         output.line(text) if style == "text" else output.json(value, style)
     return execution.exit_code or 0
+
+
+def _executed(engine: LuaEngine, source: Source, style: str, timeout_s: float | None) -> Execution:
+    """Run a source; a bare expression that is to be shown as a table gives its value, not the text of a cell."""
+    if source.mode == "cell" and style in TABULAR:
+        try:
+            return engine.execute(
+                f"return {source.code}", name=source.name, mode="script", args=source.args, timeout_s=timeout_s
+            )
+        except ScriptSyntaxError:
+            pass  # no bare expression: nothing has run
+    return engine.execute(source.code, name=source.name, mode=source.mode, args=source.args, timeout_s=timeout_s)
 
 
 def _returned(execution: Execution) -> tuple[JsonValue, str | None]:

@@ -52,7 +52,7 @@ def invoke(
     style = options.format(format)
     begin = perf_counter()
     name: str | None = words[0]
-    bar = assembly.progress_bar()
+    bar = None if options.quiet else assembly.progress_bar()
     try:
         registry = assembly.registry(options)
         tool = registry.get(words[0])
@@ -67,6 +67,8 @@ def invoke(
                 bar.clear()
         duration_ms = (perf_counter() - begin) * 1000
         _show(name, result, style, select, raw, duration_ms)
+        if style == "text" and not (raw or select or options.quiet):
+            _hint(result)
     except LlmspellError as error:
         if style in JSON_FORMATS and not raw:
             from llmspell_tools import reply  # text needs none
@@ -132,8 +134,17 @@ def _show_to_a_person(result: ToolResult, style: str) -> None:
             showing.as_tables(result, style)
     else:
         output.line(result.text)
-        if _says_only_that(result) and _is_read_by_a_person():
-            output.note("(--raw prints what it gave, --select a part of it)")
+
+
+def _hint(result: ToolResult) -> None:
+    """Say how to see more, where less than all was printed and a person reads it."""
+    if is_failure(result.output):
+        return
+    if result.has_media:
+        if _is_read_by_a_person():
+            output.note("(--output json prints all that it gave, --select a part of it)")
+    elif _says_only_that(result) and _is_read_by_a_person():
+        output.note("(--raw prints what it gave, --select a part of it)")
 
 
 def _says_only_that(result: ToolResult) -> bool:

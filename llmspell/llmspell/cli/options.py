@@ -62,6 +62,7 @@ def global_options(*, profile: str = "-p", output: bool = True) -> Callable[[Any
                 help="A built-in set of settings: default, minimal, development."),
         _option("--trace", type=click.Choice(TRACE_LEVELS), section=section, metavar="LEVEL",
                 help="Log to stderr: off, error, warn, info, debug, trace."),
+        _option("-q", "--quiet", is_flag=True, section=section, help="No progress, no hints."),
     ]  # fmt: skip
     if output:
         found.append(
