@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llmspell import assembly, output
+from llmspell.options import TABULAR
 from llmspell_tools.errors import InvalidParameters
 
 TYPE_CHECKING = False
@@ -93,6 +94,11 @@ def info(
 
         describe(tool, show_schema=show_schema)
         return 0
+    if style in TABULAR and select is None and not show_schema:
+        from llmspell.actions.description import as_tables
+
+        output.tables(as_tables(tool), style)
+        return 0
     value: JsonObject = {"status": "ok", **summary(tool)}
     value["aliases"] = list(tool.aliases)
     value["operations"] = dict(tool.levels)
@@ -149,6 +155,9 @@ def _print(
     elif style == "jsonl":
         for entry in objects:
             output.json(entry, style)
+    elif style in TABULAR:
+        names = ("name", "category", "security_level", "description")
+        output.json([{name: entry[name] for name in names} for entry in map(summary, tools)], style)
     elif detailed and style != "text":
         output.json(objects, style)
     elif detailed:
