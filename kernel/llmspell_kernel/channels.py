@@ -4,7 +4,7 @@ Who may touch what:
 - `RequestChannel` (shell, control): receive, hold and send on the one thread that serves it; `wake` from any thread.
 - `Publisher` (iopub): publish from any thread, under its lock, which is all that libzmq asks for.
 - `ServicePort` (heartbeat, and the file descriptors handed in): on the service thread.
-- stdin is bound so that clients can connect; nothing reads it before the kernel asks for input.
+- `StdinChannel`: on the main thread, which reads it only while it waits for an answer (`stdin`).
 
 No call polls on the way of a request: shell and control block in receive. Each also binds a random inproc endpoint,
 by which `wake` ends that wait from another thread. Only while replies wait for a client that does not read does
@@ -147,6 +147,39 @@ class RequestChannel:
         return SENT
 
 
+class StdinChannel:
+    """The stdin ROUTER socket: a question goes to one client, answers come back.
+
+    Args:
+        socket: Bound and set up, with ROUTER_MANDATORY, so that a client without a stdin channel is noticed.
+        transport: How to send and receive.
+    """
+
+    def __init__(self, socket: ByteSocket, transport: tuple[framing.Send, framing.Receive]) -> None:
+        self._socket = socket
+        self._send, self._receive = transport
+
+    def send(self, frames: Frames) -> bool:
+        """Send; False where the client in the first frame is not connected or does not read."""
+        try:
+            self._send(self._socket, frames, framing.NOBLOCK)
+        except zmq.ZMQError as error:
+            if error.errno not in (zmq.EHOSTUNREACH, zmq.EAGAIN):
+                raise
+            return False
+        return True
+
+    def receive(self, timeout_ms: int) -> Frames | None:
+        """Return the next message; None where none came in time."""
+        if not self._socket.poll(timeout_ms):
+            return None
+        return self._receive(self._socket, framing.NOBLOCK)
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close(0)
+
+
 class Publisher:
     """The iopub XPUB socket.
 
@@ -270,7 +303,7 @@ class Channels:
         self.control = RequestChannel(sockets["control_port"], "control", transport, log)
         self.iopub = Publisher(sockets["iopub_port"], transport, welcome)
         self.service = ServicePort(sockets["hb_port"], transport, [self.iopub.descriptor, *descriptors])
-        self._stdin = sockets["stdin_port"]
+        self.stdin = StdinChannel(sockets["stdin_port"], transport)
 
     def _open(self, name: str) -> ByteSocket:
         socket: ByteSocket = self._context.socket(zmq.XPUB if name == "iopub_port" else zmq.ROUTER)
@@ -283,7 +316,7 @@ class Channels:
         else:
             socket.setsockopt(zmq.SNDHWM, _REPLY_HIGH_WATER)
             socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
-        if name in ("shell_port", "control_port"):
+        if name in ("shell_port", "control_port", "stdin_port"):
             socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         if self._connection.curve is not None:
             self._encrypt(socket, *self._connection.curve)
@@ -325,5 +358,5 @@ class Channels:
         self.control.close()
         self.iopub.close()
         self.service.close()
-        self._stdin.close(0)
+        self.stdin.close()
         self._context.term()

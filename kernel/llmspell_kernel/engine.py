@@ -11,12 +11,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from llmspell_kernel.display import KernelFront
     from llmspell_tools.registry import ToolRegistry
-    from llmspell_tools.types import JsonValue
+    from llmspell_tools.types import JsonObject, JsonValue
 
     #: ("stdout" | "stderr", text); from the engine's owner thread or its watch thread
     Write = Callable[[str, str], None]
-    EngineFactory = Callable[[ToolRegistry, Write], "Engine"]
+    EngineFactory = Callable[[ToolRegistry, Write, KernelFront], "Engine"]
 
 
 class Execution(Protocol):
@@ -25,6 +26,9 @@ class Execution(Protocol):
     values: list[JsonValue]
     text: str | None
     exit_code: int | None
+    #: The MIME bundle of the result where it has more than its text, else None; and its metadata.
+    data: JsonObject | None
+    metadata: JsonObject
 
 
 class Engine(Protocol):
@@ -48,6 +52,22 @@ class Engine(Protocol):
 
     def is_complete(self, code: str) -> tuple[str, str]:
         """Return Jupyter's status of the code and the next line's indent."""
+        ...
+
+    def receive_comm(
+        self,
+        kind: str,
+        content: JsonObject,
+        metadata: JsonObject,
+        buffers: Sequence[bytes],
+        *,
+        timeout_s: float | None = None,
+    ) -> bool:
+        """Hand a comm_open, comm_msg or comm_close to the script's callbacks; tell whether anything takes it.
+
+        Raises:
+            LlmspellError: As `execute`, for what a callback does.
+        """
         ...
 
     def interrupt(self) -> None:
@@ -101,6 +121,18 @@ class LateEngine:
     def is_complete(self, code: str) -> tuple[str, str]:
         """Judge code; see `Engine.is_complete`."""
         return self.prepare().is_complete(code)
+
+    def receive_comm(
+        self,
+        kind: str,
+        content: JsonObject,
+        metadata: JsonObject,
+        buffers: Sequence[bytes],
+        *,
+        timeout_s: float | None = None,
+    ) -> bool:
+        """Hand on a comm message; see `Engine.receive_comm`."""
+        return self.prepare().receive_comm(kind, content, metadata, buffers, timeout_s=timeout_s)
 
     def interrupt(self) -> None:
         """Stop what runs; any thread."""

@@ -6,6 +6,7 @@
     │   ├── InvalidSignature                                   not signed with our key
     │   └── ReplayedMessage                                    seen before, or too old to know
     ├── UnusableContent                  validation_error      signed and new, but the content cannot be used: answered
+    ├── StdinNotImplementedError         unavailable           the client that runs the cell answers no questions
     ├── UnknownMessage                   not_found             a request of a type that this channel does not answer
     └── ConfigurationError
         └── ConnectionFileError          configuration_error   the connection file cannot be used as it is
@@ -60,6 +61,12 @@ class UnknownMessage(LlmspellError):
     """A request of a type that the kernel does not answer on that channel."""
 
     code = "not_found"
+
+
+class StdinNotImplementedError(LlmspellError):
+    """A cell asks for input and its front end does not answer questions; the name is the one other kernels use."""
+
+    code = "unavailable"
 
 
 class ConnectionFileError(ConfigurationError):

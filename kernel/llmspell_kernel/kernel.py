@@ -19,6 +19,7 @@ import threading
 from functools import partial
 
 from llmspell_kernel.channels import Channels
+from llmspell_kernel.comms import Comms
 from llmspell_kernel.connection import (
     Connection,
     new_connection,
@@ -27,8 +28,9 @@ from llmspell_kernel.connection import (
     write_connection,
 )
 from llmspell_kernel.dispatch import Dispatcher
+from llmspell_kernel.display import KernelFront
 from llmspell_kernel.engine import LateEngine
-from llmspell_kernel.handlers.comm_info import comm_info_request
+from llmspell_kernel.handlers.comm import comm_close, comm_info_request, comm_msg, comm_open
 from llmspell_kernel.handlers.execute import Cells, execute_request
 from llmspell_kernel.handlers.interrupt import interrupt_request
 from llmspell_kernel.handlers.is_complete import is_complete_request
@@ -41,6 +43,7 @@ from llmspell_kernel.output import Output
 from llmspell_kernel.running import Running
 from llmspell_kernel.service import Service
 from llmspell_kernel.signals import SignalPipe
+from llmspell_kernel.stdin import Questions
 from llmspell_kernel.wire import EMPTY_OBJECT, Wire, encode
 
 TYPE_CHECKING = False
@@ -126,6 +129,8 @@ class Kernel:
         self.running = Running(self.signals.wake)
         self.signals.install(self.running.take_break)
         self.output = Output()
+        self.comms = Comms(self.wire, self.channels.iopub.publish)
+        self.front = KernelFront(self.output, Questions(self.wire, self.channels.stdin, log), self.comms)
         self.lifecycle = Lifecycle(self.running.interrupt, self._wake)
 
     def serve(
@@ -151,7 +156,7 @@ class Kernel:
         self.channels.iopub.publish(self.wire.message((b"status",), "status", _STARTING, EMPTY_OBJECT))
         control = threading.Thread(target=self._serve_control, name="llmspell-control", daemon=True)
         control.start()
-        engine = LateEngine(lambda: engine_factory(registry, self.output.write))
+        engine = LateEngine(lambda: engine_factory(registry, self.output.write, self.front))
         try:
             shell = self._dispatcher(self._shell_handlers(engine, registry, cell_timeout_s))
             shell.serve(self.channels.shell, self.lifecycle.is_stopping, after_first=engine.prepare)
@@ -180,7 +185,10 @@ class Kernel:
             "kernel_info_request": kernel_info_request,
             "execute_request": partial(execute_request, cells),
             "is_complete_request": partial(is_complete_request, engine),
-            "comm_info_request": comm_info_request,
+            "comm_info_request": partial(comm_info_request, self.comms),
+            "comm_open": partial(comm_open, cells, self.comms),
+            "comm_msg": partial(comm_msg, cells),
+            "comm_close": partial(comm_close, cells, self.comms),
             "tool_request": partial(tool_request, desk),
         }
 
@@ -217,7 +225,7 @@ def _end_by_force(path: str, connection: Connection, *, is_ours: bool) -> None:
     os._exit(EXIT_FORCED)
 
 
-def _lua_engine(registry: ToolRegistry, write: Write) -> Engine:
+def _lua_engine(registry: ToolRegistry, write: Write, front: KernelFront) -> Engine:
     from llmspell_kernel.lua import LuaEngine  # lupa is loaded once the sockets are bound
 
-    return LuaEngine(registry, write=write)
+    return LuaEngine(registry, write=write, front=front)

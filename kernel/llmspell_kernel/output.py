@@ -1,4 +1,4 @@
-"""Where the text goes that a cell prints: to iopub, as a stream message of the request that is being handled.
+"""Where goes what a cell prints and shows: to iopub, as messages of the request that is being handled.
 
 The engine buffers (first text at once, then at most 20 ms or 16 KB) and calls `write` from the main thread or from its
 watch thread. Knows no Lua and no socket.
@@ -11,23 +11,28 @@ from llmspell_kernel.wire import quote
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from llmspell_kernel.dispatch import Request
+    from llmspell_tools.types import JsonObject
 
 
 class Output:
-    """The current request's streams; `begin` and `end` are called on the main thread."""
+    """The current request's output; `begin` and `end` are called on the main thread."""
 
-    __slots__ = ("_request",)
+    __slots__ = ("_shown", "request")
 
     def __init__(self) -> None:
-        self._request: Request | None = None
+        self._shown: Request | None = None
+        #: The request that is being handled, also a silent one; None between requests.
+        self.request: Request | None = None
 
-    def begin(self, request: Request | None) -> None:
-        """Send what follows as output of `request`; None throws it away (silent)."""
-        self._request = request
+    def begin(self, request: Request, *, is_silent: bool = False) -> None:
+        """Send what follows as output of `request`, or nowhere (silent)."""
+        self.request = request
+        self._shown = None if is_silent else request
 
     def end(self) -> None:
         """The request is over; later text has nowhere to go."""
-        self._request = None
+        self.request = None
+        self._shown = None
 
     def write(self, name: str, text: str) -> None:
         """Publish text of one stream.
@@ -36,7 +41,13 @@ class Output:
             name: stdout or stderr.
             text: Any length; an empty one is not sent.
         """
-        request = self._request
+        request = self._shown
         if request is not None and text:
             content = f'{{"name":{quote(name)},"text":{quote(text)}}}'
             request.publish_encoded("stream", content.encode("ascii"))
+
+    def publish(self, msg_type: str, content: JsonObject) -> None:
+        """Publish another message of the request, if it shows anything; from any thread."""
+        request = self._shown
+        if request is not None:
+            request.publish(msg_type, content)

@@ -153,18 +153,21 @@ class Wire:
             raise UnusableContent(request, reason) from None
         return Message(identities, header, header_bytes, metadata, content, frames[start + 6 :])
 
-    def message(self, prefix: Sequence[bytes], msg_type: str, content: bytes, parent: bytes) -> list[bytes]:
-        """Return the frames of a message of ours.
+    def message(
+        self, prefix: Sequence[bytes], msg_type: str, content: bytes, parent: bytes, metadata: bytes = EMPTY_OBJECT
+    ) -> list[bytes]:
+        """Return the frames of a message of ours; buffers may be put behind them.
 
         Args:
             prefix: Identities of a reply, or the topic of a broadcast.
             msg_type: Our message type.
             content: Encoded JSON object.
             parent: The header of the request that this answers as received, or ``b"{}"``.
+            metadata: Encoded JSON object.
         """
         header = self._header(msg_type)
-        signature = self.sign(b"".join((header, parent, EMPTY_OBJECT, content)))
-        return [*prefix, DELIMITER, signature, header, parent, EMPTY_OBJECT, content]
+        signature = self.sign(b"".join((header, parent, metadata, content)))
+        return [*prefix, DELIMITER, signature, header, parent, metadata, content]
 
     def _header(self, msg_type: str) -> bytes:
         template = self._templates.get(msg_type)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from llmspell_kernel.comms import Comms
 from llmspell_kernel.dispatch import Request
 from llmspell_kernel.engine import LateEngine
-from llmspell_kernel.handlers.comm_info import comm_info_request
+from llmspell_kernel.handlers.comm import comm_close, comm_info_request, comm_msg, comm_open
 from llmspell_kernel.handlers.execute import Cells, execute_request
 from llmspell_kernel.handlers.interrupt import interrupt_request
 from llmspell_kernel.handlers.is_complete import is_complete_request
@@ -27,10 +28,12 @@ from llmspell_tools.registry import ToolRegistry
 
 
 class Ran:
-    def __init__(self, text: str | None = None, exit_code: int | None = None) -> None:
+    def __init__(self, text: str | None = None, exit_code: int | None = None, data: Any = None) -> None:
         self.values: list[Any] = []
         self.text = text
         self.exit_code = exit_code
+        self.data = data
+        self.metadata: dict[str, Any] = {}
 
 
 class Engine:
@@ -55,6 +58,13 @@ class Engine:
     def is_complete(self, code: str) -> tuple[str, str]:
         return {"for": ("incomplete", "  "), "x": ("complete", ""), ")": ("invalid", "")}[code]
 
+    def receive_comm(self, kind: str, content: Any, metadata: Any, buffers: Any, *, timeout_s: Any = None) -> bool:
+        self.output.write("stdout", f"got {kind}")
+        known = content.get("target_name") == "known" or content["comm_id"] == "c"
+        if content.get("data") == "fails":
+            raise ScriptError("the callback failed")
+        return known
+
     def interrupt(self) -> None:
         self.interrupts += 1
 
@@ -69,6 +79,7 @@ class Kernel:
         self.wire = Wire(b"key")
         self.published: list[tuple[str, dict[str, Any]]] = []
         self.output = Output()
+        self.comms = Comms(self.wire, self._publish)
         self.running = Running()
         self.engine = Engine(self.output, **cells)
         self.cells = Cells(self.engine, self.output, self.running)
@@ -275,7 +286,59 @@ def test_is_complete(code, reply):
 
 
 def test_no_comms_are_open():
-    assert comm_info_request(Kernel().request()) == {"status": "ok", "comms": {}}
+    kernel = Kernel()
+
+    assert comm_info_request(kernel.comms, kernel.request()) == {"status": "ok", "comms": {}}
+
+
+# --- comms ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_comm_for_a_known_target_stays_open_until_it_is_closed():
+    kernel = Kernel()
+    comm_open(kernel.cells, kernel.comms, kernel.request("comm_open", comm_id="c", target_name="known"))
+
+    assert kernel.comms.listing("known") == {"c": {"target_name": "known"}}
+    assert kernel.comms.listing("other") == {}
+    comm_close(kernel.cells, kernel.comms, kernel.request("comm_close", comm_id="c"))
+    assert kernel.comms.listing(None) == {}
+
+
+def test_a_comm_for_an_unknown_target_is_closed_at_once():
+    kernel = Kernel()
+    comm_open(kernel.cells, kernel.comms, kernel.request("comm_open", comm_id="d", target_name="nobody"))
+
+    assert kernel.published[-1] == ("comm_close", {"comm_id": "d", "data": {}})
+    assert kernel.comms.listing(None) == {}
+
+
+def test_what_a_callback_prints_and_its_error_belong_to_the_message():
+    kernel = Kernel()
+    comm_msg(kernel.cells, kernel.request("comm_msg", comm_id="c", data="fails"))
+
+    assert kernel.published[0] == ("stream", {"name": "stdout", "text": "got comm_msg"})
+    assert kernel.published[1][0] == "error"
+    assert kernel.published[1][1]["evalue"] == "the callback failed"
+
+
+def test_a_comm_message_has_its_topic_metadata_and_buffers():
+    frames: list[list[bytes]] = []
+    comms = Comms(Wire(b"key"), frames.append)
+    comms.send("comm_open", {"comm_id": "c", "target_name": "t", "data": {}}, {"version": "2.1.0"}, [b"\xff\x00"])
+
+    assert frames[0][0] == b"comm-c"
+    assert json.loads(frames[0][5]) == {"version": "2.1.0"}
+    assert frames[0][7] == b"\xff\x00"
+    assert Wire(b"key").decode(frames[0], "shell").content["comm_id"] == "c"
+
+
+def test_a_rich_result_is_sent_whole_also_of_a_user_expression():
+    data = {"text/plain": "t", "text/html": "<b>t</b>"}
+    kernel = Kernel(a=Ran("t", data=data))
+    reply = kernel.execute("a", user_expressions={"e": "a"})
+
+    assert ("execute_result", {"execution_count": 1, "data": data, "metadata": {}}) in kernel.published
+    assert reply["user_expressions"] == {"e": {"status": "ok", "data": data, "metadata": {}}}
 
 
 def test_shutdown_tells_all_clients_and_stops_after_its_reply():

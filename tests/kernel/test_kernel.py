@@ -25,12 +25,14 @@ class Ran:
     values: list = []  # noqa: RUF012 - read only
     text = "42"
     exit_code = None
+    data = None
+    metadata: dict = {}  # noqa: RUF012 - read only
 
 
 class Engine:
     """Says 42, or waits for an interrupt where the code is `wait`."""
 
-    def __init__(self, registry, write):
+    def __init__(self, registry, write, front):
         self.write = write
         self.stopped = threading.Event()
         self.closed = False
@@ -105,8 +107,8 @@ def serving(tmp_path):
     path = str(tmp_path / "c.json")
     result: dict = {"log": [], "engines": []}
 
-    def factory(registry, write):
-        result["engines"].append(Engine(registry, write))
+    def factory(registry, write, front):
+        result["engines"].append(Engine(registry, write, front))
         return result["engines"][-1]
 
     def serve():
@@ -181,7 +183,7 @@ def test_an_engine_that_cannot_be_made_ends_the_kernel_with_its_error(tmp_path):
     path = str(tmp_path / "c.json")
     caught: list = []
 
-    def factory(registry, write):
+    def factory(registry, write, front):
         raise RuntimeError("no engine")
 
     def serve():

@@ -39,23 +39,43 @@ class Cells:
         self._timeout_s = timeout_s
         self.count = 0
 
-    def run(self, request: Request | None, code: str, name: str) -> Execution:
-        """Run code; its prints belong to `request`, or to nobody.
+    def run(self, request: Request, code: str, name: str, *, is_silent: bool = False) -> Execution:
+        """Run code; what it shows belongs to `request`, or to nobody.
 
         Args:
-            request: The cell's request; None where nothing may be shown.
+            request: The cell's request.
             code: Lua text.
             name: What error texts call it.
+            is_silent: Whether nothing may be shown.
 
         Raises:
             LlmspellError: Whatever the engine raises.
         """
-        self._output.begin(request)
+        self._output.begin(request, is_silent=is_silent)
         self._running.begin(self._engine.interrupt)
         try:
             return self._engine.execute(code, name=f"={name}", mode="cell", timeout_s=self._timeout_s)
         except KeyboardInterrupt:
             raise Cancelled("the cell was interrupted") from None
+        finally:
+            self._running.end()
+            self._output.end()
+
+    def receive_comm(self, request: Request, kind: str) -> bool:
+        """Let the engine's callbacks act on a comm message; tell whether there was a comm or target for it.
+
+        Raises:
+            LlmspellError: A callback failed.
+        """
+        self._output.begin(request)
+        self._running.begin(self._engine.interrupt)
+        try:
+            message = request.message
+            return self._engine.receive_comm(
+                kind, message.content, message.metadata, message.buffers, timeout_s=self._timeout_s
+            )
+        except KeyboardInterrupt:
+            raise Cancelled("the callback was interrupted") from None
         finally:
             self._running.end()
             self._output.end()
@@ -76,12 +96,18 @@ def execute_request(cells: Cells, request: Request) -> JsonObject | bytes:
         content = f'{{"code":{quote(code)},"execution_count":{cells.count}}}'
         request.publish_encoded("execute_input", content.encode("ascii"))
     try:
-        execution = cells.run(None if silent else request, code, name)
+        execution = cells.run(request, code, name, is_silent=silent)
     except LlmspellError as error:
         return _failed(cells, request, error, silent=silent)
     if execution.text is not None and not silent:
-        content = f'{{"execution_count":{cells.count},"data":{{"text/plain":{quote(execution.text)}}},"metadata":{{}}}}'
-        request.publish_encoded("execute_result", content.encode("ascii"))
+        if execution.data is not None:
+            shown: JsonObject = {"data": execution.data, "metadata": execution.metadata}
+            request.publish("execute_result", {"execution_count": cells.count, **shown})
+        else:
+            content = (
+                f'{{"execution_count":{cells.count},"data":{{"text/plain":{quote(execution.text)}}},"metadata":{{}}}}'
+            )
+            request.publish_encoded("execute_result", content.encode("ascii"))
     if execution.exit_code is None and not asked.get("user_expressions"):
         return b'{"status":"ok","execution_count":%d,"user_expressions":{},"payload":[]}' % cells.count
     return {
@@ -93,14 +119,14 @@ def execute_request(cells: Cells, request: Request) -> JsonObject | bytes:
 
 
 def _failed(cells: Cells, request: Request, error: LlmspellError, *, silent: bool) -> JsonObject:
-    shown = _describe(error)
+    shown = describe(error)
     if not silent:
         request.publish("error", shown)
     request.stops_queue = request.flag("stop_on_error", default=True)
     return {"status": "error", "execution_count": cells.count, **shown, "details": error.details}
 
 
-def _describe(error: LlmspellError) -> JsonObject:
+def describe(error: LlmspellError) -> JsonObject:
     """Return ename, evalue and traceback; an interrupt has the name that every client knows."""
     ename = "KeyboardInterrupt" if isinstance(error, Cancelled) else type(error).__name__
     lines: list[JsonValue] = [f"{ename}: {error.message}"]
@@ -118,10 +144,11 @@ def _user_expressions(cells: Cells, request: Request) -> JsonObject:
     results: JsonObject = {}
     for name, expression in wanted.items():
         try:
-            text = cells.run(None, str(expression), _UNCOUNTED).text
-            results[name] = {"status": "ok", "data": {"text/plain": text or "nil"}, "metadata": {}}
+            value = cells.run(request, str(expression), _UNCOUNTED, is_silent=True)
+            data = value.data or {"text/plain": value.text or "nil"}
+            results[name] = {"status": "ok", "data": data, "metadata": value.metadata}
         except LlmspellError as error:
-            results[name] = {"status": "error", **_describe(error)}
+            results[name] = {"status": "error", **describe(error)}
     return results
 
 

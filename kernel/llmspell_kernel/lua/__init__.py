@@ -3,7 +3,8 @@
 Knows nothing of Jupyter or the command line, and is the only place that imports lupa (in `runtime.py`).
 """
 
-from llmspell_kernel.lua.engine import Execution, LuaEngine
+from llmspell_kernel.lua.engine import LuaEngine
+from llmspell_kernel.lua.execution import Execution
 from llmspell_kernel.lua.settings import EngineSettings
 
 __all__ = ["EngineSettings", "Execution", "LuaEngine"]

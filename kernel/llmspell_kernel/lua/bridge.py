@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from llmspell_kernel.lua.convert import to_lua_text
 from llmspell_kernel.lua.memory import LARGE
+from llmspell_kernel.lua.reports import Reports
 from llmspell_tools.errors import Cancelled, InternalError, LlmspellError, ToolTimeout
 
 TYPE_CHECKING = False
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from llmspell_kernel.lua.convert import Decoder, Encoder
+    from llmspell_kernel.lua.front import Front
     from llmspell_kernel.lua.interrupt import Run
     from llmspell_kernel.lua.memory import Memory
     from llmspell_kernel.lua.output import Output
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from llmspell_tools.definition import ToolContext
     from llmspell_tools.policy import Policy
     from llmspell_tools.registry import ToolRegistry
+    from llmspell_tools.types import JsonObject
 
 
 class Bridge:
@@ -40,8 +43,14 @@ class Bridge:
         encoder: Encoder,
         decoder: Decoder,
         memory: Memory,
+        front: Front,
     ) -> None:
         self.memory = memory
+        self.front = front
+        #: What tools report of their progress, where the door shows it.
+        self.reports = Reports(front)
+        #: MIME bundle and metadata of the running cell's result, where it has more than its text.
+        self.rich: tuple[JsonObject, JsonObject] | None = None
         self.prelude = prelude
         self.registry = registry
         self.settings = settings
@@ -126,6 +135,12 @@ class Bridge:
             run.stop("output")
         elif isinstance(error, ToolTimeout) and run.context.remaining_s() == 0.0:
             run.stop("timeout")
+
+    def ask(self, question: str) -> bool:
+        """Put the policy's yes-or-no question to the person at the door; the end of input is a no."""
+        with self.blocking():
+            answer = self.front.input(question + " [y/N] ", password=False, context=self.context())
+        return answer is not None and answer.strip().lower() in {"y", "yes"}
 
     def blocking(self) -> AbstractContextManager[None]:
         """Mark what can only be broken by SIGINT; a context manager."""

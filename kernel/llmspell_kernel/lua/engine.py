@@ -12,6 +12,9 @@ from time import monotonic
 
 from llmspell_kernel.lua.bridge import Bridge
 from llmspell_kernel.lua.convert import ARRAY, MAX_DEPTH, OBJECT, Decoder, Encoder, human_text, to_lua_text
+from llmspell_kernel.lua.execution import Execution, printable
+from llmspell_kernel.lua.failures import NO_TRACE, Failures
+from llmspell_kernel.lua.front import TextFront
 from llmspell_kernel.lua.globals import install_globals
 from llmspell_kernel.lua.globals.args import set_arguments
 from llmspell_kernel.lua.globals.comm import arguments as comm_arguments
@@ -20,41 +23,22 @@ from llmspell_kernel.lua.loader import Loader
 from llmspell_kernel.lua.memory import Memory
 from llmspell_kernel.lua.output import Output
 from llmspell_kernel.lua.prelude_loader import Prelude
-from llmspell_kernel.lua.runtime import LuaError
 from llmspell_kernel.lua.safe_point import SafePoints
 from llmspell_kernel.lua.settings import EngineSettings
 from llmspell_kernel.lua.watch import Watch
 from llmspell_tools.definition import CancelSignal, ToolContext
-from llmspell_tools.errors import InternalError, LimitExceeded, LlmspellError, ScriptError
+from llmspell_tools.errors import InternalError, LimitExceeded, LlmspellError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, Literal, Self
 
+    from llmspell_kernel.lua.front import Front
     from llmspell_kernel.lua.interrupt import Hook
-    from llmspell_tools.registry import ToolRegistry
     from llmspell_kernel.lua.runtime import LuaFunction
+    from llmspell_tools.registry import ToolRegistry
     from llmspell_tools.types import JsonObject, JsonValue
-
-_NO_TRACE = ("", None, None)
-
-
-class Execution:
-    """What a run gave.
-
-    Attributes:
-        values: The results of a script, converted; empty for a cell.
-        text: The results of a cell, printed for people; None if it gave none.
-        exit_code: The argument of `os.exit`, or None.
-    """
-
-    __slots__ = ("exit_code", "text", "values")
-
-    def __init__(self, values: list[JsonValue], text: str | None, exit_code: int | None) -> None:
-        self.values = values
-        self.text = text
-        self.exit_code = exit_code
 
 
 class LuaEngine:
@@ -66,6 +50,7 @@ class LuaEngine:
         context: Template of the runs' contexts: policy, deadline, progress, questions; setting its signal
             interrupts.
         settings: Limits and surroundings.
+        front: What scripts show and ask beyond text; one that prints text if left out.
     """
 
     def __init__(
@@ -75,10 +60,12 @@ class LuaEngine:
         write: Callable[[str, str], None],
         context: ToolContext | None = None,
         settings: EngineSettings | None = None,
+        front: Front | None = None,
     ) -> None:
         self._owner = get_ident()
         self._settings = EngineSettings() if settings is None else settings
         self._template = registry.context() if context is None else context
+        self._front: Front = TextFront(write) if front is None else front
         self._output = Output(write, self._settings.output_errors)
         self._states: list[int] = []
         self._values: list[JsonValue] = []
@@ -246,8 +233,11 @@ class LuaEngine:
         prelude.load("encode.lua", {"ARRAY": ARRAY, "OBJECT": OBJECT, "more": self._decoder.more})
         native = prelude.native
         encoder = Encoder(table_from, native["empty_array"], native["null"], self._memory.make_room)
-        self._bridge = Bridge(prelude, registry, self._settings, self._output, encoder, self._decoder, self._memory)
+        self._bridge = Bridge(
+            prelude, registry, self._settings, self._output, encoder, self._decoder, self._memory, self._front
+        )
         self._loader = Loader(self._settings, prelude.load("cell.lua"))
+        self._failures = Failures(self._loader, self._settings.max_memory_bytes)
         self._bridge.idle_call = self._idle_call
         install_globals(self._bridge, self._exit)
         self._lua_run, self._take_trace, self._collect = prelude.load(
@@ -338,69 +328,21 @@ class LuaEngine:
             return Execution([], None, run.exit_code)
         if run.reason is not None:
             stopped = run.error(self._settings.max_memory_bytes)
-            stopped.details.update(self._details(name, self._take_trace()))
+            stopped.details.update(self._failures.details(name, self._take_trace()))
             raise stopped from None
         if isinstance(failure, LlmspellError):
             raise failure
         if failure is not None:
-            raise self._failed(failure, name) from failure
+            raise self._failures.of(failure, name) from failure
         done, text, *trace = outcome
         if done and text == "nil":
-            self._hint_about(name)
+            self._failures.hint_about(name, self._output)
         if done:
             data, metadata = self._bridge.rich or (None, None)
             return Execution(self._values, None if text is None else human_text(text), None, data, metadata)
         if text == "not enough memory" and not any(trace):
-            raise self._out_of_memory()
-        raise self._script_error(human_text(text), name, trace or _NO_TRACE)
-
-    def _hint_about(self, name: str) -> None:
-        """Say on standard error why a cell that is a name alone is nil, if an earlier cell had a local of that name."""
-        from llmspell_kernel.lua import cells  # imports `re`; only errors need it
-
-        word = self._loader.sources.get(name, "").strip()
-        advice = cells.hint_for(word, self._loader.sources, name) if word.isidentifier() else None
-        if advice:
-            self._output.error_text(to_lua_text(advice + "\n"))
-
-    def _failed(self, failure: BaseException, name: str) -> BaseException:
-        if isinstance(failure, MemoryError):
-            return self._out_of_memory()
-        if isinstance(failure, LuaError):
-            return self._script_error(human_text(str(failure)), name, _NO_TRACE)
-        return failure
-
-    def _out_of_memory(self) -> LimitExceeded:
-        """Return the error for an allocation far beyond the limit, which Lua itself refused."""
-        limit = self._settings.max_memory_bytes
-        return LimitExceeded(
-            f"the script asked for far more memory than [lua] max_memory_bytes = {limit}",
-            details={"limit": limit, "key": "[lua] max_memory_bytes"},
-        )
-
-    def _script_error(self, message: str, name: str, trace: Any) -> ScriptError:
-        details = self._details(name, trace)
-        advice = None
-        if name.startswith("=") and "(global '" in message:
-            from llmspell_kernel.lua import cells  # imports `re`
-
-            advice = cells.hint(message, self._loader.sources, name)
-        error = ScriptError(f"{message}\n{advice}" if advice else message, details=details)
-        if advice:
-            error.details["hint"] = advice
-        return error
-
-    def _details(self, name: str, trace: Any) -> dict[str, JsonValue]:
-        text, chunk, line = trace
-        details: dict[str, JsonValue] = {
-            "chunk": human_text(str(chunk))[1:] if chunk else name[1:],
-            "line": line,
-            "traceback": list(human_text(text).split("\n")) if text else [],
-        }
-        source = self._loader.source_line(chunk, line) if chunk and line else None
-        if source is not None:
-            details["source"] = source
-        return details
+            raise self._failures.out_of_memory()
+        raise self._failures.script_error(human_text(text), name, trace or NO_TRACE)
 
     # --- callbacks -------------------------------------------------------------------------------------------------
 
@@ -419,7 +361,7 @@ class LuaEngine:
             return None, to_lua_text(error.message)
 
     def _finish(self, *tokens: Any) -> None:
-        self._values = [_printable(value) for value in self._decoder.values(tokens)]
+        self._values = [printable(value) for value in self._decoder.values(tokens)]
 
     def _exit(self, code: int) -> None:
         run = self._bridge.run
@@ -439,14 +381,3 @@ def _nothing() -> None:
 def _describe(error: object) -> str:
     """Return the Lua text of a Python exception that came through a callback in spite of its guard."""
     return to_lua_text(f"{type(error).__name__}: {error}")
-
-
-def _printable(value: Any) -> Any:
-    """Return a result with bytes that are not UTF-8 shown as U+FFFD: results are JSON."""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, list):
-        return [_printable(member) for member in value]
-    if isinstance(value, dict):
-        return {key: _printable(member) for key, member in value.items()}
-    return value

@@ -61,6 +61,10 @@ class Prelude:
         self.native[file.removesuffix(".lua")] = result[0] if isinstance(result, tuple) else result
         return result
 
+    def lazy(self, file: str, host: Mapping[str, object]) -> tuple[str, LuaTable, LuaTable, LuaTable]:
+        """Return a chunk's text and its three arguments: Lua loads it, on the coroutine that needs it."""
+        return _text(file), self.native, self.runtime.table_from(dict(host)), self._limits
+
     def run(self, text: str, host: Mapping[str, object] | None = None) -> LuaValue:
         """Run trusted Lua with ``native, host, limits``."""
         table = self.runtime.table_from(dict(host)) if host else None

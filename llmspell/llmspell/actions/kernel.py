@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmspell.options import Options
+    from llmspell_kernel.display import KernelFront
     from llmspell_kernel.lua import LuaEngine
     from llmspell_tools.registry import ToolRegistry
 
@@ -47,10 +48,10 @@ def start(
     from llmspell.actions.script import configured_timeout, engine_settings  # the engine's settings
     from llmspell_kernel.kernel import run_kernel  # imports zmq
 
-    def make_engine(tools: ToolRegistry, write: Callable[[str, str], None]) -> LuaEngine:
+    def make_engine(tools: ToolRegistry, write: Callable[[str, str], None], front: KernelFront) -> LuaEngine:
         from llmspell_kernel.lua import LuaEngine  # lupa: after the kernel has given its first reply
 
-        return LuaEngine(tools, write=write, settings=engine_settings(settings, None, None))
+        return LuaEngine(tools, write=write, settings=engine_settings(settings, None, None), front=front)
 
     if given is None:
         output.note(f"Connection file: {connection_file}")

@@ -23,7 +23,7 @@ _PATTERNS = (
 def install_globals(bridge: Bridge, exit_run: Callable[[int], None]) -> None:
     """Fill the environment of scripts."""
     from llmspell_kernel.lua import modules
-    from llmspell_kernel.lua.globals import io, json, os, tool
+    from llmspell_kernel.lua.globals import io, json, lazy, os, tool
 
     output = bridge.output
     bridge.load("print.lua", append=output.parts.append, flush=output.flush, error=output.error_text, exit=exit_run)
@@ -31,6 +31,6 @@ def install_globals(bridge: Bridge, exit_run: Callable[[int], None]) -> None:
         bridge.prelude.load(stem + ".lua")
     bridge.extend("string", bridge.prelude.native["patterns"])
     bridge.extend("string", bridge.prelude.load("strings.lua"))
-    for library in (io, os, modules, json):
+    for library in (io, os, modules, json, lazy):
         library.install(bridge)
     tool.install(bridge)

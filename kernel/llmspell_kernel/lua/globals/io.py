@@ -1,9 +1,9 @@
 """The global `io`: Lua's file library over the policy.
 
 The Lua half is `prelude/io.lua`, with `file_objects.lua` and `file_reading.lua` below it. Standard input comes from
-`EngineSettings.read_stdin`; without it a read is an error that says so. `io.popen` names process-executor instead.
-Files stay open from cell to cell; after each run what waits in them is written, and the engine's end closes them.
-Above `open_files.py`, which says what the modes do.
+`EngineSettings.read_stdin`, or line by line from the person at the door; without both a read is an error that says so.
+`io.popen` names process-executor instead. Files stay open from cell to cell; after each run what waits in them is
+written, and the engine's end closes them. Above `open_files.py`, which says what the modes do.
 """
 
 from __future__ import annotations
@@ -23,12 +23,9 @@ def install(bridge: Bridge) -> None:
     opened = OpenFiles(bridge)
 
     def stdin(count: int) -> str:
-        reader = bridge.settings.read_stdin
-        if reader is None:
-            raise ToolExecutionError("there is no standard input here to read from")
         bridge.output.flush()
         with bridge.blocking():
-            return reader(count).decode("latin-1")
+            return _read(bridge, count).decode("latin-1")
 
     bridge.prelude.native["max_open_files"] = bridge.settings.max_open_files
     bridge.load("file_reading.lua")
@@ -53,6 +50,17 @@ def install(bridge: Bridge) -> None:
 
     bridge.on_run_end(flush)
     bridge.on_close(close)
+
+
+def _read(bridge: Bridge, count: int) -> bytes:
+    """Return bytes of standard input; a door without one may have a person to ask, line by line."""
+    reader = bridge.settings.read_stdin
+    if reader is not None:
+        return reader(count)
+    if not bridge.front.has_input:
+        raise ToolExecutionError("there is no standard input here to read from")
+    line = bridge.front.input("", password=False, context=bridge.context())
+    return b"" if line is None else (line + "\n").encode("utf-8", "surrogateescape")
 
 
 def _flush(bridge: Bridge, flush_all: LuaFunction) -> None:

@@ -7,6 +7,8 @@ brings the `ToolResult` as an opaque value, out of scripts' reach: `text` and `d
 
 from __future__ import annotations
 
+from time import monotonic
+
 from llmspell_kernel.lua.convert import from_lua_text, human_text, to_lua_text
 from llmspell_kernel.lua.globals import lua_tools
 from llmspell_kernel.lua.globals.schema_view import info, schema_table, summary
@@ -17,6 +19,7 @@ from llmspell_tools.errors import Cancelled, InvalidParameters, LlmspellError, T
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from llmspell_kernel.lua.bridge import Bridge
@@ -40,7 +43,7 @@ def install(bridge: Bridge) -> None:
     """Give scripts `Tool`."""
     tools = ToolCalls(bridge)
     registered = lua_tools.LuaTools(bridge)
-    table, dispatch = bridge.prelude.load(
+    table, dispatch, forget = bridge.prelude.load(
         "tool.lua",
         {
             "call": tools.call,
@@ -60,13 +63,14 @@ def install(bridge: Bridge) -> None:
         },
     )
     registered.set_dispatch(dispatch)
+    tools.forget_handles_with(forget)
     bridge.put("Tool", table)
 
 
 class ToolCalls:
     """The callbacks of `tool.lua`; owner thread only."""
 
-    __slots__ = ("_blocking", "_bridge", "_decoder", "_encoder", "_parts", "_registry", "_shapes")
+    __slots__ = ("_blocking", "_bridge", "_decoder", "_encoder", "_parts", "_registry", "_reports", "_shapes")
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
@@ -74,15 +78,35 @@ class ToolCalls:
         self._decoder = bridge.decoder
         self._encoder = bridge.encoder
         self._parts = bridge.output.parts
+        self._reports = bridge.reports
         self._shapes = Shapes()
         self._blocking: dict[str, bool] = {}
+
+    def forget_handles_with(self, forget: Callable[[], None]) -> None:
+        """Let nothing be remembered of tools that are replaced: neither here nor, by `forget`, in Lua."""
+        bridge, is_stale = self._bridge, False
+
+        def changed() -> None:
+            nonlocal is_stale
+            self._blocking.clear()
+            is_stale = bridge.run is not None  # Lua is busy: `forget` waits for the end of the run
+            if not is_stale:
+                forget()
+
+        def run_ended() -> None:
+            if is_stale:
+                changed()
+
+        bridge.registry.on_change(changed)
+        bridge.on_run_end(run_ended)
 
     def call(self, name: str, *pairs: Any) -> tuple[Any, ...]:
         """Call a tool with flat parameters: key, scalar, key, scalar...
 
         Returns:
-            ``(shape, scalar, ...)`` or ``(True, text, metadata, media, shape, scalar, ...)``: see `shapes.py`; or
-            ``(True, result, metadata, media, None, output)``; or ``(False, kind, message)``.
+            ``(shape, scalar, ...)`` or ``(True, text, metadata, source, shape, scalar, ...)``: see `shapes.py`; or
+            ``(True, result, metadata, source, None, output)``; or ``(False, kind, message)``. `source` is the result
+            where it has media, which are made when somebody reads them.
         """
         try:
             if len(pairs) == 2:
@@ -114,17 +138,11 @@ class ToolCalls:
         blocking = self._blocking.get(name)
         if blocking is None:
             blocking = self._blocking[name] = self._registry.get(name).blocking
-        if blocking:
-            result = self._call_blocking(run, name, parameters)
-        elif run.in_tool:
-            result = self._registry.invoke(name, parameters, context=run.context)
+        if run.in_tool:
+            result = self._invoke(run, name, parameters, blocking)
         else:
-            run.in_tool = True
-            try:
-                result = self._registry.invoke(name, parameters, context=run.context)
-            finally:
-                run.in_tool = False
-        if result._text is None and not result.metadata and not result.media:
+            result = self._call_outermost(run, name, parameters, blocking)
+        if result._text is None and not result.metadata and not result._media:
             answer = self._shapes.match_last(result.output)
             if answer is not None:
                 return answer
@@ -134,16 +152,16 @@ class ToolCalls:
         output = result.output
         to_lua = self._encoder.to_lua
         metadata = to_lua(result.metadata) if result.metadata else None
-        media = to_lua(result.media) if result.media else None
+        source = result if result.has_media else None
         if not is_envelope(output):
-            return True, result, metadata, media, None, None
+            return True, result, metadata, source, None, None
         answer = self._shapes.match(output)
         if answer is None:
-            return True, result, metadata, media, None, to_lua(output)
+            return True, result, metadata, source, None, to_lua(output)
         text = to_lua_text(result.text) if result.has_own_text else None
-        if text is None and metadata is None and media is None:
+        if text is None and metadata is None and source is None:
             return answer
-        return (True, text, metadata, media, *answer)
+        return (True, text, metadata, source, *answer)
 
     def shape(self, number: int) -> str:
         """Return the Lua text of a shape's constructor."""
@@ -154,15 +172,33 @@ class ToolCalls:
         fields = self._decoder.value(tokens)
         return to_lua_text(jsontext.dumps(self._shapes.shapes[number - 1].ordered(fields), 2))
 
-    def _call_blocking(self, run: Run, name: str, parameters: dict[str, Any]) -> ToolResult:
+    def _call_outermost(self, run: Run, name: str, parameters: dict[str, Any], blocking: bool) -> ToolResult:
+        """Call a tool that no other tool has called; what it reports of its progress ends with it."""
+        reports = self._reports
+        reports.since = monotonic()
+        run.in_tool = True
+        try:
+            result = self._invoke(run, name, parameters, blocking)
+        except BaseException:
+            if reports.is_open:
+                reports.close("failed")
+            raise
+        finally:
+            run.in_tool = False
+        if reports.is_open:
+            reports.close("done")
+        return result
+
+    def _invoke(self, run: Run, name: str, parameters: dict[str, Any], blocking: bool) -> ToolResult:
+        if not blocking:
+            return self._registry.invoke(name, parameters, context=run.context)
         if run.reason is not None:
             raise Cancelled("the script was interrupted")
-        outer = run.in_tool, run.blocking
-        run.in_tool = run.blocking = True
+        outer, run.blocking = run.blocking, True
         try:
             return self._registry.invoke(name, parameters, context=run.context)
         finally:
-            run.in_tool, run.blocking = outer
+            run.blocking = outer
 
     def _failed(self, error: BaseException) -> tuple[Any, ...]:
         text = self._bridge.failure_text(error)
@@ -172,7 +208,9 @@ class ToolCalls:
         return False, "failed", _PREFIXES.get(code, "") + text
 
     def lazy(self, result: ToolResult, key: str) -> Any:
-        """Return `text`, `_raw_text` or `data` of a result: made when first read."""
+        """Return `text`, `_raw_text`, `data` or `media` of a result: made when first read."""
+        if key == "media":
+            return self._encoder.to_lua(result.media)
         if key != "data":
             return to_lua_text(result.text)
         output = result.output

@@ -62,7 +62,9 @@ local function check(ok, ...)
   return error(where() .. (...), 0)
 end
 
-local native = { string_metatable = string_metatable, where = where, raise = raise, check = check }
+local native = {
+  string_metatable = string_metatable, where = where, raise = raise, check = check, load_prelude = load_prelude,
+}
 for name, value in next, private do native[name] = value end
 
 return load_prelude, format("%p", main), native

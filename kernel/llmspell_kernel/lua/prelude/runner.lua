@@ -93,10 +93,17 @@ function finishers.script(...) return host.finish(encode.results(...)) end
 function finishers.cell(...)
   local values = pack(...)
   if values.n == 0 then return true, nil end
+  local value = values[1]
+  if values.n == 1 and type(value) == "table" and native.may_be_rich(value) then
+    return true, native.library("rich")(value)
+  end
   local texts = {}
   for index = 1, values.n do texts[index] = native.pretty(values[index]) end
   return true, concat(texts, "\n")
 end
+
+-- A callback's answer: whether it took what it was called for.
+function finishers.callback(taken) return true, taken and "taken" or nil end
 
 local function conclude(ok, ...)
   if ok then return ... end

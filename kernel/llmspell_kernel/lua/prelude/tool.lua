@@ -1,11 +1,11 @@
 -- The global Tool. Parameters that are flat cross as they are, others as a stream; results are built here.
 --
 -- host: call(name, key, value, ...), call_stream(name, stream...) -> shape, scalar... |
---   true, text or result, metadata, media, shape or nil, answer... | false, kind, message; shape(number) -> text of a
---   constructor; lazy(result, key), shape_text(shape, stream...), data(text): what is read late; describe(name),
---   list(category, words), categories(), get_info(name); last_error(); register(stream...);
+--   true, text or result, metadata, the result if it has media, shape or nil, answer... | false, kind, message;
+--   shape(number) -> text of a constructor; lazy(result, key), shape_text(shape, stream...), data(text): what is read late; describe(name),
+--   list(category, words), categories(), get_info(name); last_error(); register(stream...) -> name it had before;
 --   bind(dispatch), unbind() around calls inside coroutines.
--- Returns the global, and dispatch(name, params): how Python calls the tools written in Lua.
+-- Returns the global; dispatch(name, params): how Python calls the tools written in Lua; forget(): tools have changed.
 local native, host = ...
 local call, call_stream = host.call, host.call_stream
 local bind, unbind = host.bind, host.unbind
@@ -19,16 +19,28 @@ local SCALAR = { string = true, number = true, boolean = true }
 
 -- `text`, `_raw_text` and `data` are made when first read. A result that crossed by its shape makes its text again
 -- from its fields; another one has the ToolResult in its metatable, where no script can reach it.
-local LAZY = { text = true, _raw_text = true, data = true }
+local LAZY = { text = true, _raw_text = true, data = true, media = true }
 local EXTRA = { metadata = true, media = true, text = true, _raw_text = true, data = true }
+
+-- Results that brought media -> the ToolResult, which makes the media when they are read.
+local sources = setmetatable({}, { __mode = "k" })
+
+-- The ToolResult behind a result that has media, or nil: for `rich.lua` and `display.lua`.
+function native.tool_result(fields) return sources[fields] end
 
 local function remember(fields, key, value)
   rawset(fields, key, value)
   return value
 end
 
+local function read_media(fields)
+  local source = sources[fields]
+  if source then return remember(fields, "media", check(host.lazy(source, "media"))) end
+end
+
 local function read_lazily(fields, key)
   if not LAZY[key] then return nil end
+  if key == "media" then return read_media(fields) end
   return remember(fields, key, check(host.lazy(getmetatable(fields).result, key)))
 end
 
@@ -39,6 +51,7 @@ end
 
 local function read_shaped(fields, key)
   if not LAZY[key] then return nil end
+  if key == "media" then return read_media(fields) end
   local text = rawget(fields, "text")
   if key == "data" then
     if text then return remember(fields, key, check(host.data(text))) end
@@ -61,12 +74,17 @@ local function make_builder(shape)
   return builder
 end
 
-local function build(text, metadata, media, shape, ...)
-  if shape then return (builders[shape] or make_builder(shape))(text, metadata, media, ...) end
-  local fields = ... or {}
-  fields.metadata = metadata or {}
-  fields.media = media
-  return setmetatable(fields, { __index = read_lazily, __metatable = false, result = text })
+local function build(text, metadata, source, shape, ...)
+  local fields
+  if shape then
+    fields = (builders[shape] or make_builder(shape))(text, metadata, nil, ...)
+  else
+    fields = ... or {}
+    fields.metadata = metadata or {}
+    setmetatable(fields, { __index = read_lazily, __metatable = false, result = text })
+  end
+  if source then sources[fields] = source end
+  return fields
 end
 
 -- Calls ---------------------------------------------------------------------------------------------------------------
@@ -169,6 +187,8 @@ end
 
 local implementations = {}
 
+local function forget() handles = {} end
+
 local function returned(ok, value, problem)
   if not ok then
     if type(value) == "string" then return false, value end
@@ -190,11 +210,13 @@ local function register(definition)
   end
   local function added(ok, ...)
     if not ok then return raise("Tool.register: " .. (...)) end
-    check(host.register(...))
+    return check(host.register(...))
   end
-  added(encode.value(plain))
+  local before = added(encode.value(plain))
+  if before then implementations[before] = nil end
   implementations[definition.name] = execute
   registered = true
+  forget()
 end
 
 -- The global -----------------------------------------------------------------------------------------------------------
@@ -225,4 +247,4 @@ local Tool = {
   register = register,
 }
 
-return setmetatable(Tool, { __index = function(_, name) return get(name) end, __metatable = false }), dispatch
+return setmetatable(Tool, { __index = function(_, name) return get(name) end, __metatable = false }), dispatch, forget

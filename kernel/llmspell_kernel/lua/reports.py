@@ -1,0 +1,48 @@
+"""What the tools of a script report of their progress, handed to the door under one id a call.
+
+The door decides what is shown. A tool that calls tools is one piece of work. Reports may come from any thread; `since`
+is set and `close` is called on the engine's owner thread.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from llmspell_kernel.lua.front import Front, WorkState
+
+_numbers = count(1)
+
+
+class Reports:
+    """The progress sink of one engine's runs.
+
+    Args:
+        front: Shows it.
+    """
+
+    __slots__ = ("_front", "_work", "since")
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._work: str | None = None
+        #: Monotonic time when the outermost tool that runs was called.
+        self.since = 0.0
+
+    def __call__(self, done: float, total: float | None = None, message: str = "") -> None:
+        """Take a report: `ToolContext.progress`."""
+        if self._work is None:
+            self._work = f"tool-{next(_numbers)}"
+        self._front.progress(self._work, done, total, message, "running", self.since)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the tool has reported something."""
+        return self._work is not None
+
+    def close(self, state: WorkState) -> None:
+        """Say how the tool ended."""
+        work, self._work = self._work, None
+        if work is not None:
+            self._front.progress(work, 0, None, "", state, self.since)
