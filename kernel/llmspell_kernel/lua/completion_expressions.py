@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _MAX_DEPTH = 12
 _MAX_FIELDS = 500
+_MAX_KEYS = 50
 #: Functions that take a tool's name and its parameters.
 RUNS_TOOL = frozenset({"Tool.execute", "Tool.invoke"})
 TEXT = Path(STRING_VALUE)
@@ -129,7 +130,7 @@ class Evaluator:
             if value.keys == ("Tool",) and self.explorer.look(("Tool", name))[0] == "nil":
                 tool = self.tool(name)
                 return None if tool is None else ToolValue(tool)
-            return Path(*value.keys, name)
+            return Path(*value.keys, name) if len(value.keys) < _MAX_KEYS else None
         if isinstance(value, SchemaValue):
             schema = schema_member(value.schema, name)
             if schema is None:

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, Literal, Self
 
+    from llmspell_kernel.language import Completion
     from llmspell_kernel.lua.front import Front
     from llmspell_kernel.lua.interrupt import Hook
+    from llmspell_kernel.lua.language import LuaLanguage
     from llmspell_kernel.lua.runtime import LuaFunction
     from llmspell_tools.registry import ToolRegistry
     from llmspell_tools.types import JsonObject, JsonValue
@@ -71,6 +73,7 @@ class LuaEngine:
         self._values: list[JsonValue] = []
         self._closed = False
         self._forget_template: Callable[[], None] = _nothing
+        self._known_language: LuaLanguage | None = None
         self._prelude = Prelude(self._settings, MAX_DEPTH)
         self._memory = Memory(self._prelude.runtime, self._settings.max_memory_bytes)
         self._decoder = Decoder()
@@ -201,7 +204,26 @@ class LuaEngine:
     def is_complete(self, code: str) -> tuple[str, str]:
         """Return Jupyter's status of a cell (complete, incomplete, invalid) and the indent of its next line."""
         self._check_owner()
-        return self._loader.is_complete(code)
+        from llmspell_kernel.lua.completeness import judge  # imports `re`
+
+        return judge(self._loader, code)
+
+    def complete(self, code: str, cursor: int) -> Completion:
+        """Return how a cell may go on at a place (in code points); runs nothing of it."""
+        return self._language.complete(code, cursor)
+
+    def inspect(self, code: str, cursor: int, detail: int) -> dict[str, str]:
+        """Return a MIME bundle about what stands at a place of a cell; see `llmspell_kernel.language`."""
+        return self._language.inspect(code, cursor, detail)
+
+    @property
+    def _language(self) -> LuaLanguage:
+        self._check_owner()
+        if self._known_language is None:
+            from llmspell_kernel.lua.language import LuaLanguage  # scripts never ask
+
+            self._known_language = LuaLanguage(self._bridge, self._loader)
+        return self._known_language
 
     def close(self) -> None:
         """End the watch thread and close what scripts left open; twice is once."""

@@ -76,21 +76,10 @@ class Loader:
             raise self.syntax_error(message, chunk_name)
         return function
 
-    def is_complete(self, text: str) -> tuple[str, str]:
-        """Return Jupyter's status of a cell and the indent of its next line.
-
-        Source: Jupyter messaging 5.4, "Code completeness".
-        """
-        try:
-            source = self.prepare(text, "=cell")
-        except LimitExceeded:
-            return "invalid", ""
-        function, message = self._try(source, "=cell", _EXPRESSION)
-        if function is not None:
-            return "complete", ""
-        if message.endswith("<eof>") and "unfinished string" not in message:
-            return "incomplete", _next_indent(text)
-        return "invalid", ""
+    def problem(self, source: str, chunk_name: str) -> str | None:
+        """Return what Lua's compiler says against the prepared text of a cell, or None where it takes it."""
+        function, message = self._try(source, chunk_name, _EXPRESSION)
+        return None if function is not None else message
 
     def source_line(self, chunk_name: str, line: int) -> str | None:
         """Return a line (1-based) of a chunk that was loaded lately."""
@@ -126,14 +115,3 @@ def line_of(message: str) -> int | None:
         if part.isdecimal():
             return int(part)
     return None
-
-
-def _next_indent(text: str) -> str:
-    lines = [line for line in text.split("\n") if line.strip()]
-    if not lines:
-        return ""
-    last = lines[-1]
-    indent = last[: len(last) - len(last.lstrip())]
-    words = last.split("--", 1)[0].split()
-    opens = bool(words) and (words[-1] in {"then", "do", "else", "repeat", "{", "("} or words[-1][-1] in "{(")
-    return indent + "  " if opens or "function" in words else indent

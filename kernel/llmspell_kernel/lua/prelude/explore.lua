@@ -112,26 +112,28 @@ local function fits(key, prefix, what)
   return what == "key" or find(key, "^[%a_][%w_]*$") ~= nil
 end
 
-local function collect(value, prefix, what, seen, found)
-  local visited = 0
-  local length = rawlen(value)
-  local key, member
-  if length > 0 then key = length end -- the sequence has no names
-  while visited < MAX_VISITED and #found < 3 * MAX_MEMBERS do
+-- Calls `visit(key, member)` for at most MAX_VISITED entries behind `key`; tells whether there are more.
+local function walk(value, key, visit)
+  local member
+  for _ = 1, MAX_VISITED do
     key, member = next(value, key)
-    if key == nil then return end
-    visited = visited + 1
-    if fits(key, prefix, what) and not seen[key] and (what ~= "method" or type(member) == "function") then
+    if key == nil or visit(key, member) then return false end
+  end
+  return true
+end
+
+local function collect(value, prefix, what, seen, found)
+  local function visit(key, member)
+    if member ~= nil and fits(key, prefix, what) and not seen[key] and (what ~= "method" or type(member) == "function") then
       seen[key] = true
       local size = #found
       found[size + 1], found[size + 2], found[size + 3] = key, kind_of(member)
+      return size >= 3 * MAX_MEMBERS
     end
   end
-  -- The table is too large to be seen whole: at least the name that stands there.
-  if prefix ~= "" and not seen[prefix] and rawget(value, prefix) ~= nil and fits(prefix, prefix, what) then
-    local size = #found
-    found[size + 1], found[size + 2], found[size + 3] = prefix, kind_of(rawget(value, prefix))
-  end
+  local more = walk(value, nil, visit)
+  if more and rawlen(value) > 0 then walk(value, rawlen(value), visit) end -- names mostly stand behind a long sequence
+  if more and prefix ~= "" then visit(prefix, rawget(value, prefix)) end -- at least the name that is there
 end
 
 local function members(prefix, what, ...)
@@ -173,17 +175,12 @@ local function quoted(text)
   return '"' .. shown .. '"' .. (cut and "…" or "")
 end
 
--- Entries of a table, at most MAX_VISITED: their number, and whether there are more.
+-- Entries of a table, at most MAX_VISITED or the length of its sequence: their number, and whether there are more.
 local function count(value)
-  local total, key = 0, nil
+  local total = 0
+  local more = walk(value, nil, function() total = total + 1 end)
   local length = rawlen(value)
-  if length > 0 then total, key = length, length end
-  for _ = 1, MAX_VISITED do
-    key = next(value, key)
-    if key == nil then return total, false end
-    total = total + 1
-  end
-  return total, true
+  return more and length > total and length or total, more
 end
 
 local brief
@@ -194,14 +191,11 @@ local function key_text(key)
 end
 
 local function sorted_names(value)
-  local names, key = {}, nil
-  local length = rawlen(value)
-  if length > 0 then key = length end
-  for _ = 1, 1000 do
-    key = next(value, key)
-    if key == nil then break end
-    names[#names + 1] = key
-  end
+  local names, length = {}, rawlen(value)
+  walk(value, nil, function(key)
+    if math_type(key) ~= "integer" or key < 1 or key > length then names[#names + 1] = key end
+    return #names >= 1000
+  end)
   sort(names, function(left, right)
     local left_kind, right_kind = type(left), type(right)
     if left_kind ~= right_kind then return left_kind < right_kind end
