@@ -40,6 +40,7 @@ from llmspell_kernel.handlers.tool import ToolDesk, tool_request
 from llmspell_kernel.lifecycle import EXIT_FORCED, Lifecycle, parent_watch
 from llmspell_kernel.log import LimitedLog
 from llmspell_kernel.output import Output
+from llmspell_kernel.own_tools import OwnTools
 from llmspell_kernel.running import Running
 from llmspell_kernel.service import Service
 from llmspell_kernel.signals import SignalPipe
@@ -179,8 +180,9 @@ class Kernel:
     def _shell_handlers(
         self, engine: LateEngine, registry: ToolRegistry, cell_timeout_s: float | None
     ) -> dict[str, Handler]:
-        cells = Cells(engine, self.output, self.running, cell_timeout_s)
-        desk = ToolDesk(lambda: engine.registry(registry), self.running)
+        own_tools = OwnTools(lambda: engine.registry(registry), self.running, self.output.write)
+        cells = Cells(engine, self.output, self.running, cell_timeout_s, own_tools)
+        desk = ToolDesk(lambda: engine.registry(registry), self.running, own_tools)
         return {
             "kernel_info_request": kernel_info_request,
             "execute_request": partial(execute_request, cells),

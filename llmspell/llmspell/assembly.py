@@ -137,11 +137,10 @@ class LateOwnTools:
         found: The configuration, or None.
     """
 
-    __slots__ = ("_found", "_options", "_real")
+    __slots__ = ("_real", "folders")
 
     def __init__(self, options: Options, found: Settings | None) -> None:
-        self._options = options
-        self._found = found
+        self.folders: Sequence[str] = own_folders(options, found)
         self._real: OwnTools | None = None
 
     @property
@@ -155,10 +154,13 @@ class LateOwnTools:
             from llmspell.output import note
             from llmspell_tools.own_tools import OwnTools as Real  # only for names that are not built in
 
-            folders = own_folders(self._options, self._found)
-            self._real = Real(folders, report=lambda problem: note(f"Warning: {problem.message}"))
+            self._real = Real(self.folders, report=lambda problem: note(f"Warning: {problem.message}"))
         self._real.load(registry)
 
     def refresh(self, registry: ToolRegistry) -> bool:
-        """See `OwnTools.refresh`."""
-        return self._real is not None and self._real.refresh(registry)
+        """See `OwnTools.refresh`; where folders are named the first time loads, so that what is wrong is said early."""
+        if self._real is not None:
+            return self._real.refresh(registry)
+        if self.folders:
+            self.load(registry)
+        return False

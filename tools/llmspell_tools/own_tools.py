@@ -5,8 +5,8 @@ source that does not load, or whose tools' names are taken, is a problem: it is 
 listed by `problems` for as long as it lasts, and everything else works. A file that stops loading leaves the tools
 that it had. A call that runs while its file changes ends on the code it began with.
 
-`refresh` looks at folders and files by `stat`, about ten microseconds a folder and two a file; with no folder it looks
-at nothing. The registry calls both functions under its lock. Loading a file: `plugins.py`.
+`refresh` looks at folders and files by `stat`, some microseconds for each; with no folder it looks at nothing. The
+registry calls both functions under its lock. Loading a file: `plugins.py`.
 """
 
 from __future__ import annotations

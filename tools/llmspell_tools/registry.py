@@ -29,6 +29,11 @@ if TYPE_CHECKING:
         """Where tools come from that are not built in; `own_tools.OwnTools` is one. Called with the lock held."""
 
         @property
+        def folders(self) -> Sequence[str]:
+            """Where files are that may change."""
+            ...
+
+        @property
         def problems(self) -> Sequence[ConfigurationError]:
             """What is wrong with them now."""
             ...
@@ -120,6 +125,13 @@ class ToolRegistry:
         elif self._own is not None:
             with self._lock:
                 self._own.refresh(self)
+
+    @property
+    def may_change(self) -> bool:
+        """Whether there are folders of own tools, so that `refresh` has something to look at."""
+        if self._parent is not None:
+            return self._parent.may_change
+        return self._own is not None and bool(self._own.folders)
 
     def on_change(self, callback: Callable[[], None]) -> None:
         """Call `callback` on the thread that replaces or removes tools; for what remembers them."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from llmspell_kernel.dispatch import Request
     from llmspell_kernel.engine import Engine, Execution
     from llmspell_kernel.output import Output
+    from llmspell_kernel.own_tools import OwnTools
     from llmspell_kernel.running import Running
     from llmspell_tools.types import JsonObject, JsonValue
 
@@ -30,13 +31,22 @@ class Cells:
         output: Where their prints go.
         running: Told what an interrupt stops.
         timeout_s: Seconds that one cell may run, or None.
+        own_tools: Looked at before each cell; None where there are none.
     """
 
-    def __init__(self, engine: Engine, output: Output, running: Running, timeout_s: float | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        output: Output,
+        running: Running,
+        timeout_s: float | None = None,
+        own_tools: OwnTools | None = None,
+    ) -> None:
         self._engine = engine
         self._output = output
         self._running = running
         self._timeout_s = timeout_s
+        self._own_tools = own_tools
         self.count = 0
 
     def run(self, request: Request, code: str, name: str, *, is_silent: bool = False) -> Execution:
@@ -52,13 +62,18 @@ class Cells:
             LlmspellError: Whatever the engine raises.
         """
         self._output.begin(request, is_silent=is_silent)
-        self._running.begin(self._engine.interrupt)
+        own_tools = self._own_tools
         try:
+            if own_tools is not None:
+                own_tools.refresh()
+            self._running.begin(self._engine.interrupt)
             return self._engine.execute(code, name=f"={name}", mode="cell", timeout_s=self._timeout_s)
         except KeyboardInterrupt:
             raise Cancelled("the cell was interrupted") from None
         finally:
             self._running.end()
+            if own_tools is not None and not is_silent:
+                own_tools.tell()
             self._output.end()
 
     def receive_comm(self, request: Request, kind: str) -> bool:

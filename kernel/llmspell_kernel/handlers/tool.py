@@ -1,6 +1,6 @@
 """tool_request: the registry by message; the commands of the original's own protocol, made real and one level deep.
 
-    {command: "list", category?}                    -> {status, tools: [name], count, category}
+    {command: "list", category?}                    -> {status, tools: [name], count, category, problems?: [text]}
     {command: "info", name, show_schema?}           -> {status, name, description, category, security_level, ...}
     {command: "invoke", name, params?, timeout?}    -> {status, tool, result | error, ..., duration_ms}
     {command: "search", query, category?}           -> {status, matches: [name], query: [word], category}
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmspell_kernel.dispatch import Request
+    from llmspell_kernel.own_tools import OwnTools
     from llmspell_kernel.running import Running
     from llmspell_tools.registry import ToolRegistry
     from llmspell_tools.types import JsonObject, JsonValue
@@ -39,13 +40,27 @@ class ToolDesk:
     Args:
         find_registry: Returns the tools, those registered by cells included.
         running: Told what an interrupt stops.
+        own_tools: Looked at before each command; None where there are none.
     """
 
-    __slots__ = ("_find_registry", "running")
+    __slots__ = ("_find_registry", "_own_tools", "running")
 
-    def __init__(self, find_registry: Callable[[], ToolRegistry], running: Running) -> None:
+    def __init__(
+        self, find_registry: Callable[[], ToolRegistry], running: Running, own_tools: OwnTools | None = None
+    ) -> None:
         self._find_registry = find_registry
+        self._own_tools = own_tools
         self.running = running
+
+    def refresh(self) -> None:
+        """Take over what has changed in own tools."""
+        if self._own_tools is not None:
+            self._own_tools.refresh()
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with own tools."""
+        return [] if self._own_tools is None else self._own_tools.problems
 
     @property
     def registry(self) -> ToolRegistry:
@@ -62,6 +77,7 @@ def tool_request(desk: ToolDesk, request: Request) -> JsonObject:
         command = _COMMANDS.get(name) if isinstance(name, str) else None
         if command is None:
             raise _unknown_command(content)
+        desk.refresh()
         return command(desk, content)
     except LlmspellError as error:
         return _failed(content, error, started)
@@ -72,7 +88,10 @@ def tool_request(desk: ToolDesk, request: Request) -> JsonObject:
 def _list(desk: ToolDesk, content: JsonObject) -> JsonObject:
     category = _category(desk, content)
     names: list[JsonValue] = [tool.name for tool in desk.registry.list(category)]
-    return {"status": "ok", "tools": names, "count": len(names), "category": category}
+    listed: JsonObject = {"status": "ok", "tools": names, "count": len(names), "category": category}
+    if desk.problems:
+        listed["problems"] = [*desk.problems]
+    return listed
 
 
 def _info(desk: ToolDesk, content: JsonObject) -> JsonObject:

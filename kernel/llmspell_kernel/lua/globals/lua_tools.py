@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from _thread import get_ident
 
+from llmspell_kernel.lua.convert import to_lua_text
 from llmspell_tools.definition import Tool
 from llmspell_tools.errors import Cancelled, InvalidParameters, ToolExecutionError
+from llmspell_tools.registry import canonical
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,16 +22,21 @@ if TYPE_CHECKING:
     from llmspell_kernel.lua.runtime import LuaFunction
     from llmspell_tools.definition import ToolContext
 
+#: What `Tool.register` takes beside `execute`.
+_FIELDS = frozenset({"name", "description", "parameters", "category", "version", "level", "aliases", "examples"})
+
 
 class LuaTools:
     """Registers Lua functions as tools and calls them; one per engine."""
 
-    __slots__ = ("_bridge", "_dispatchers", "_owner")
+    __slots__ = ("_bridge", "_dispatchers", "_owner", "_tools")
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
         self._owner = get_ident()
         self._dispatchers: list[LuaFunction] = []
+        #: By the one spelling of their names, the tools that scripts have registered.
+        self._tools: dict[str, Tool] = {}
         bridge.on_run_end(self._forget_bindings)
 
     def set_dispatch(self, dispatch: LuaFunction) -> None:
@@ -47,38 +54,58 @@ class LuaTools:
     def _forget_bindings(self) -> None:
         del self._dispatchers[1:]
 
-    def register(self, *tokens: Any) -> None:
-        """Add a tool to the engine's own registry: name, description, parameters (a JSON Schema or a list), category.
+    def register(self, *tokens: Any) -> str | None:
+        """Add a tool to the engine's own registry, in the place of an earlier one that it registered by this name.
+
+        A notebook's cell is run again and again: the newest definition holds. No other tool is ever replaced.
+
+        Returns:
+            The name of the tool that was replaced, as it was spelled, or None.
 
         Raises:
             InvalidParameters: A part of the definition is missing or wrong.
             ConfigurationError: The name is taken.
         """
         definition = self._bridge.decoder.value(tokens)
+        if not isinstance(definition, dict):
+            raise InvalidParameters("Tool.register needs a table with names: name, description, parameters, execute")
         name = definition.get("name")
         if not isinstance(name, str):
             raise InvalidParameters("Tool.register needs a 'name'", field="name")
-        unknown = set(definition) - {"name", "description", "parameters", "category", "version", "level", "aliases"}
+        unknown = {str(key) for key in definition} - _FIELDS
         if unknown:
-            raise InvalidParameters(f"Tool.register knows no '{min(unknown)}'", field=min(unknown))
+            known = ", ".join(sorted(_FIELDS))
+            raise InvalidParameters(f"Tool.register knows no '{min(unknown)}'; it knows: {known}", field=min(unknown))
+        tool = self._tool(name, definition)
+        registry = self._bridge.registry
+        before = self._tools.get(canonical(name))
+        if before is None:
+            registry.exists(name)  # finds the own tools of files: their names are taken as well
+        registry.replace((), (tool,)) if before is None else registry.replace((before,), (tool,))
+        self._tools[canonical(name)] = tool
+        return None if before is None else to_lua_text(before.name)
+
+    def _tool(self, name: str, definition: dict[str, Any]) -> Tool:
+        from llmspell_tools.schema import compile_parameters  # most scripts register nothing
+
         parameters = _schema(definition.get("parameters"))
+        compile_parameters(parameters)  # a schema that is wrong is refused here, not at the first call
 
         def call(context: ToolContext, **arguments: Any) -> Any:
             return self._call(context, name, arguments)
 
-        self._bridge.registry.register(
-            Tool(
-                name=name,
-                category=_text(definition, "category", "custom"),
-                description=_text(definition, "description", f"The Lua tool {name}"),
-                version=_text(definition, "version", "1.0.0"),
-                level=_text(definition, "level", "safe"),
-                aliases=definition.get("aliases") or (),
-                parameters=parameters,
-                function=call,
-                open_parameters="properties" not in parameters,
-                wants_context=True,
-            )
+        return Tool(
+            name=name,
+            category=_text(definition, "category", "custom"),
+            description=_text(definition, "description", f"The Lua tool {name}"),
+            version=_text(definition, "version", "1.0.0"),
+            level=_text(definition, "level", "safe"),
+            aliases=_list(definition, "aliases", str, "names"),
+            examples=_list(definition, "examples", dict, "tables {description, params, result}"),
+            parameters=parameters,
+            function=call,
+            open_parameters="properties" not in parameters,
+            wants_context=True,
         )
 
     def _call(self, context: ToolContext, name: str, arguments: dict[str, Any]) -> Any:
@@ -106,6 +133,13 @@ def _text(definition: dict[str, Any], key: str, default: str) -> str:
     value = definition.get(key, default)
     if not isinstance(value, str):
         raise InvalidParameters(f"Tool.register: '{key}' must be a string", field=key)
+    return value
+
+
+def _list(definition: dict[str, Any], key: str, kind: type, meaning: str) -> list[Any]:
+    value = definition.get(key) or []
+    if not isinstance(value, list) or not all(isinstance(each, kind) for each in value):
+        raise InvalidParameters(f"Tool.register: '{key}' must be a list of {meaning}", field=key)
     return value
 
 
