@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Seconds before the line first shows, and between two changes of it.
 _DELAY_S, _INTERVAL_S = 0.3, 0.1
+#: Whoever says nothing for so long has ended; what is said then is another work's. Seconds.
+_PAUSE_S = 2.0
 #: After so many seconds the line says how long it will take; before, nobody could tell.
 _ESTIMATE_S = 3.0
 _BAR = 20
@@ -42,9 +44,12 @@ class ProgressBar:
     def __call__(self, done: float, total: float | None = None, message: str = "") -> None:
         """Show the state, if it is time to; `done` and `total` are in the tool's own unit."""
         now = self._clock()
+        if total and done >= total:
+            self.clear()  # what follows may be a script's own work, which says nothing
+            return
         if now < self._next:
             return
-        if self._begin is None:
+        if self._begin is None or now > self._next + _PAUSE_S:
             self._begin, self._next = now, now + _DELAY_S
             return
         self._next = now + _INTERVAL_S

@@ -72,20 +72,24 @@ def test_after_a_while_the_line_says_how_long_it_will_take(clock, monkeypatch):
     screen = watched(monkeypatch)
     bar = ProgressBar(clock)
     bar(0, 100)
-    clock.now += 30.0
-    bar(25, 100, "big.csv")
+    for _ in range(30):
+        clock.now += 1.0
+        bar(25, 100, "big.csv")
 
-    assert screen.getvalue() == "\r[#####...............]  25% 1 min 30 s left big.csv"
+    assert screen.getvalue().split("\r")[1] == "[#####...............]  25% big.csv"
+    assert screen.getvalue().split("\r")[-1] == "[#####...............]  25% 1 min 30 s left big.csv"
 
 
 def test_work_without_a_number_shows_that_time_goes_by(clock, monkeypatch):
     screen = watched(monkeypatch)
     bar = ProgressBar(clock)
     bar(0, None, "watching")
-    clock.now += 12.0
+    for _ in range(12):
+        clock.now += 1.0
+        bar(0, None, "watching")
     bar(0, None, "watching")
 
-    assert screen.getvalue() == "\r12 s watching"
+    assert screen.getvalue().split("\r")[-1] == "12 s watching"
 
 
 def test_a_file_name_cannot_rewrite_the_screen_nor_break_the_line(clock, monkeypatch):
@@ -101,3 +105,24 @@ def test_a_file_name_cannot_rewrite_the_screen_nor_break_the_line(clock, monkeyp
     assert "we\\x1b[2Jird" in shown
     assert shown.endswith("...")
     assert len(shown) + sum(shown.count(letter) for letter in "日本") <= 59
+
+
+def test_finished_work_leaves_no_line_behind(clock, monkeypatch):
+    screen = watched(monkeypatch)
+    bar = ProgressBar(clock)
+    bar(0, 4, "rows")
+    clock.now += 0.5
+    bar(2, 4, "rows")
+    bar(4, 4, "rows")
+
+    assert screen.getvalue().endswith("\r" + " " * len("[##########..........]  50% rows") + "\r")
+
+
+def test_another_work_waits_anew(clock, monkeypatch):
+    screen = watched(monkeypatch)
+    bar = ProgressBar(clock)
+    bar(0, None, "first")
+    clock.now += 10.0
+    bar(0, None, "second")
+
+    assert screen.getvalue() == ""

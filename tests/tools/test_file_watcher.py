@@ -42,8 +42,9 @@ def watch(root, act, path=".", registry=None, signal=None, **more):
     threads = []
 
     def progress(done, total, message):
-        threads.append(threading.Thread(target=act))
-        threads[0].start()
+        if not threads:  # the first report says that the watch stands, the others that it still does
+            threads.append(threading.Thread(target=act))
+            threads[0].start()
 
     context = registry.context(progress=progress, signal=signal)
     params = {"operation": "watch", "input": [path], "timeout_seconds": 5, **more}

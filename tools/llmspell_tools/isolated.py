@@ -44,6 +44,8 @@ _START = f"import sys; sys.path.append({_ROOT!r}); from llmspell_tools.isolated_
 _STDERR_TAIL_BYTES = 4096
 _CHUNK_BYTES = 1 << 18
 #: A signal that the system gave to another thread does not end a wait: look up now and then.
+#: A call that takes longer says that it is at work; seconds.
+_QUIET_S = 0.5
 _LOOK_UP_MS = 500.0
 #: What the protocol adds to a value of the largest allowed size.
 _SLACK_BYTES = 64 * 1024
@@ -246,10 +248,13 @@ class Worker:
         poll.register(self._errors, select.POLLIN)
         views = [memoryview(part) for part in outgoing if part]
         incoming = bytearray()
+        quiet_until = time.monotonic() + _QUIET_S
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
                 self._raise_timeout(context, limits)
+            if time.monotonic() > quiet_until:
+                context.progress(0, None, "working")
             for fd, _ in poll.poll(min(left * 1000.0 + 1.0, _LOOK_UP_MS)):
                 if fd == self._requests:
                     if not self._write(views):

@@ -67,16 +67,24 @@ class Guard:
         size: Of the archive in bytes, for the ratio.
     """
 
-    __slots__ = ("_context", "_file_bytes", "_path", "_settings", "_size", "_taken", "entries", "total")
+    __slots__ = (
+        "_checked_folder", "_context", "_file_bytes", "_max_entries", "_max_file", "_max_total", "_path", "_settings",
+        "_size", "_taken", "entries", "total",
+    )  # fmt: skip
 
     def __init__(self, context: ToolContext, path: str, size: int) -> None:
         self._context = context
         self._settings: Mapping[str, Any] = context.settings
+        self._max_entries: int = context.settings["max_entries"]  # type: ignore[assignment]
+        self._max_total: int = context.settings["max_total_bytes"]  # type: ignore[assignment]
+        self._max_file: int = context.settings["max_file_bytes"]  # type: ignore[assignment]
         self._path = path
         self._size = max(1, size)
         self._file_bytes = 0
         #: Folded names to the name as written and its kind.
         self._taken: dict[str, tuple[str, str]] = {}
+        #: The folder of the last entry, as the archive has it and as a path.
+        self._checked_folder = ("", "")
         self.entries = 0
         self.total = 0
 
@@ -85,24 +93,29 @@ class Guard:
         self.entries += 1
         self._file_bytes = 0
         self._context.check()
-        if self.entries > self._settings["max_entries"]:
-            raise self.exceeded("max_entries", f"more than {self._settings['max_entries']} entries")
+        if self.entries > self._max_entries:
+            raise self.exceeded("max_entries", f"more than {self._max_entries} entries")
 
     def unpacked(self, count: int) -> None:
         """Count bytes that came out of the archive."""
         self.total += count
+        self._tell()
         settings = self._settings
-        if self.total > settings["max_total_bytes"]:
-            raise self.exceeded("max_total_bytes", f"more than {settings['max_total_bytes']} bytes in all")
+        if self.total > self._max_total:
+            raise self.exceeded("max_total_bytes", f"more than {self._max_total} bytes in all")
         if self.total > settings["ratio_from_bytes"] and self.total > self._size * settings["max_ratio"]:
             raise self.exceeded("max_ratio", f"more than {settings['max_ratio']} times its own size")
 
     def written(self, count: int) -> None:
         """Count bytes of the file that is written now."""
         self._context.check()
+        self._tell()
         self._file_bytes += count
-        if self._file_bytes > self._settings["max_file_bytes"]:
-            raise self.exceeded("max_file_bytes", f"a file of more than {self._settings['max_file_bytes']} bytes")
+        if self._file_bytes > self._max_file:
+            raise self.exceeded("max_file_bytes", f"a file of more than {self._max_file} bytes")
+
+    def _tell(self) -> None:
+        self._context.progress(0, None, f"{self.entries} entries, {self.total / 1e6:.1f} MB")
 
     def place(self, member: Member) -> str:
         """Return the path inside the target where an entry goes.
@@ -112,6 +125,11 @@ class Guard:
         """
         if member.kind == "other":
             raise self.refused(member.name, "it is a device, a pipe or something else that is no file")
+        folder, _, base = member.name.rpartition("/")
+        if folder and folder == self._checked_folder[0] and _is_plain(base) and member.kind != "directory":
+            path = f"{self._checked_folder[1]}/{base}"
+            self._take(path, "file", member.name)
+            return path
         path = self._checked(member.name, "its name")
         if not path:
             if member.kind == "directory":
@@ -123,6 +141,8 @@ class Guard:
             above = f"{above}/{part}" if above else part
             self._take(above, "directory", member.name)
         self._take(path, "directory" if member.kind == "directory" else "file", member.name)
+        if above and member.kind != "directory" and len(parts) <= _MAX_DEPTH and len(folder) < _MAX_PATH_BYTES // 8:
+            self._checked_folder = (folder, above)
         return path
 
     def link_target(self, member: Member, path: str) -> str:
@@ -206,6 +226,17 @@ def _problem_of(name: str) -> str:
     if not name.isprintable() and any(byte < 0x20 or byte == 0x7F for byte in raw):
         return "has a control character in it"
     return ""
+
+
+def _is_plain(base: str) -> bool:
+    """Return whether a name is without doubt a file's, so that only unusual ones need all checks."""
+    return (
+        base.isascii()
+        and base.isprintable()
+        and "\\" not in base
+        and base not in ("", ".", "..")
+        and len(base) <= _MAX_NAME_BYTES
+    )
 
 
 def _folded(path: str) -> str:

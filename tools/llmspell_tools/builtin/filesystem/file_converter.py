@@ -9,6 +9,7 @@ are errors that name the place.
 from __future__ import annotations
 
 import codecs
+import os
 
 from llmspell_tools import files
 from llmspell_tools.builtin.filesystem.text_encodings import ENCODINGS, MARKS, encoding_named, guess, mark_of
@@ -175,9 +176,11 @@ class _Conversion:
 
     def _pieces(self, reader: BufferedReader) -> Iterator[bytes]:
         total = 0
+        size = os.fstat(reader.fileno()).st_size
         while piece := reader.read(_PIECE_BYTES):
             self._context.check()
             total += len(piece)
+            self._context.progress(total, size, self._path)
             if total > self._most:
                 raise LimitExceeded(
                     f"'{self._path}' is longer than the limit of {self._most} bytes; the limit is {_KEY}",

@@ -32,6 +32,8 @@ _workers = WorkerPool("llmspell_tools.builtin.filesystem.file_search_worker:run"
 #: What goes to the child at once.
 _BATCH_BYTES = 4 << 20
 _BATCH_FILES = 512
+#: After so many files the door is told how far the search is.
+_TELL_EVERY = 64
 #: From here on a file is searched by the needle's rarest byte first.
 _LARGE_BYTES = 1 << 14
 #: Bytes of texts and programs, the rarest first; one that is not here is rarer still.
@@ -171,8 +173,10 @@ class _Search:
     def one_by_one(self, find: Callable[[bytes, int], Spans]) -> None:
         check, hits = self._context.check, self._hits
         most = hits.most_in_a_file()
-        for folder, name, content in self._sources.contents():
+        for count, (folder, name, content) in enumerate(self._sources.contents()):
             check()
+            if not count % _TELL_EVERY:
+                self._tell()
             if spans := find(content, most):
                 hits.add(self._sources.shown(folder, name), content, spans)
                 most = hits.most_in_a_file()
@@ -198,7 +202,11 @@ class _Search:
         if names:
             self._ask(call, names, contents)
 
+    def _tell(self) -> None:
+        self._context.progress(self._sources.searched, None, f"files searched, {len(self._hits.found)} matches")
+
     def _ask(self, call: JsonObject, names: list[str], contents: list[bytes]) -> None:
+        self._tell()
         settings: Mapping[str, Any] = self._context.settings
         limits = Limits(
             timeout_s=settings["timeout_s"],

@@ -145,6 +145,8 @@ def _wait(
             context.check()
             new = watched.events(touched, datetime.now(UTC).isoformat()) if touched else []
             now = monotonic()
+            if wait_s and touched is not None:
+                context.progress(wait_s - (deadline - now), wait_s, f"watching, {len(events)} events")
             if new:
                 events += new
                 last = now

@@ -174,6 +174,7 @@ class _Child:
             if has_ended(self._pid):
                 return False
             self._context.check()
+            self._context.progress(0, None, "running")
             if now - looked > _LOOK_UP_MS / 1000.0:
                 looked = now
                 self._check_number()

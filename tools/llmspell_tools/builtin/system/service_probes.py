@@ -92,6 +92,7 @@ class Probe:
         try:
             while not done.wait(_LOOK_S):
                 self._context.check()
+                self._context.progress(0, None, "waiting for the answer")
                 if monotonic() >= self._deadline:
                     break
         finally:

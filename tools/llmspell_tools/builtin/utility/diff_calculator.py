@@ -176,7 +176,12 @@ def _text_diff(context: ToolContext, old: str, new: str, format: str, names: tup
     from llmspell_tools.builtin.utility.line_diff import edits
 
     sides = Sides(old, new)
-    found = edits(*sides.keys(), context.check)
+
+    def check() -> None:
+        context.check()
+        context.progress(0, None, "comparing")
+
+    found = edits(*sides.keys(), check)
     lines = [*FORMATS[format](sides, found, *names), ""]
     return {
         "type": "text",
