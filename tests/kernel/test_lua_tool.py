@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import pytest
@@ -12,6 +13,8 @@ from llmspell_kernel.lua import LuaEngine
 from llmspell_tools.definition import Tool, ToolResult
 from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import Cancelled, ScriptError, ToolExecutionError, ToolTimeout
+from llmspell_tools.examples import run_examples
+from llmspell_tools.own_tools import OwnTools
 from llmspell_tools.registry import ToolRegistry
 
 
@@ -290,6 +293,16 @@ def test_registered_tool_fails_as_lua_does(engine):
         ("{ name = 'x', execute = print, colour = 'red' }", "colour"),
         ("{ name = 'x', execute = print, parameters = 5 }", "parameters"),
         ("{ name = 'x', execute = print, level = 'godlike' }", "level"),
+        ("{ name = 'x', execute = print, parameters = { type = 'array' } }", "object"),
+        ("{ name = 'x', execute = print, parameters = { a = 'string' } }", "list of"),
+        ("{ name = 'x', execute = print, parameters = { a = { type = 'strnig' } } }", "strnig"),
+        ("{ name = 'x', execute = print, parameters = { a = { type = 'string', pattern = '(' } } }", "no pattern"),
+        ("{ name = 'x', execute = print, parameters = { type = 'object', properties = 5 } }", "properties"),
+        ("{ name = 'x', execute = print, aliases = 'y' }", "aliases"),
+        ("{ name = 'x', execute = print, aliases = { 'calculator' } }", "exists already"),
+        ("{ name = 'x', execute = print, examples = { 1 } }", "examples"),
+        ("{ name = 'größe', execute = print }", "no tool name"),
+        ("{ 1, execute = print }", "needs a table"),
         ("5", "table"),
     ],
 )
@@ -369,3 +382,64 @@ def test_call_from_a_door_ends_with_its_signal(engine):
 
     with pytest.raises(Cancelled):
         engine.registry.invoke("never-ends", {}, context=context)
+
+
+def test_registering_again_replaces_the_engine_s_own_tool(engine):
+    """A notebook's cell is run again and again: the newest definition holds, by any spelling of the name."""
+    define = "Tool.register{ name = '%s', description = '%s', execute = function() return '%s' end }"
+    ask = "return Tool.invoke('my-own', {}).text, Tool.get('my_own').description, Tool.my_own:execute({}).text"
+    run(engine, define % ("my-own", "first", 1))
+    assert run(engine, ask) == ["1", "first", "1"]
+    run(engine, define % ("My_Own", "second", 2))
+
+    assert run(engine, ask) == ["2", "second", "2"]
+    assert run(engine, define % ("my-own", "third", 3) + ask) == ["3", "third", "3"]
+    assert [tool.name for tool in engine.registry.list("custom")] == ["my-own"]
+
+
+def test_a_tool_that_replaces_itself_ends_as_it_began(engine):
+    code = """Tool.register{ name = 'self', execute = function()
+                Tool.register{ name = 'self', execute = function() return 'new' end } return 'old' end }
+              return Tool.invoke('self', {}).text, Tool.invoke('self', {}).text"""
+
+    assert run(engine, code) == ["old", "new"]
+
+
+def test_a_refused_registration_leaves_the_earlier_tool(engine):
+    run(engine, "Tool.register{ name = 'mine', execute = function() return 1 end }")
+    with pytest.raises(ScriptError, match="exists already"):
+        run(engine, "Tool.register{ name = 'mine', aliases = { 'calculator' }, execute = function() return 2 end }")
+
+    assert run(engine, "return Tool.invoke('mine', {}).data") == [1]
+
+
+def test_scripts_see_tools_that_were_replaced_under_them(registry, engine):
+    old, new = made("turned", lambda **_: "old"), made("turned", lambda **_: "new")
+    registry.register(old)
+    assert run(engine, "h = Tool.turned return h:execute({}).text") == ["old"]
+    registry.replace([old], [new])
+    assert run(engine, "return h:execute({}).text") == ["old"]
+    engine.registry.refresh()
+    assert run(engine, "return h:execute({}).text, Tool.invoke('turned', {}).text") == ["new", "new"]
+    registry.replace([new], [])
+    engine.registry.refresh()
+
+    assert run(engine, "return Tool.exists('turned')") == [False]
+
+
+def test_a_lua_tool_s_examples_are_run(engine):
+    run(engine, "Tool.register{ name = 'twice', parameters = { { name = 'n', type = 'number', required = true } },"
+                " examples = { { description = 'doubles', params = { n = 2 }, result = 4 } },"
+                " execute = function(p) return p.n * 2 end }")  # fmt: skip
+
+    results = run_examples(engine.registry, engine.registry.get("twice"))
+    assert [(each["description"], each["passed"]) for each in results] == [("doubles", True)]
+
+
+def test_the_name_of_an_own_tool_of_a_file_is_taken_for_lua(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.path", [*sys.path])
+    text = "from llmspell_tools.definition import tool\n@tool(name='filed')\ndef filed() -> int:\n    'Do.'\n    return 1\n"
+    (tmp_path / "filed.py").write_text(text, encoding="utf-8")
+    registry = ToolRegistry(own=OwnTools([str(tmp_path)], path=[]))
+    with LuaEngine(registry, write=lambda *_: None) as engine, pytest.raises(ScriptError, match="exists already"):
+        run(engine, "Tool.register{ name = 'filed', execute = print }")

@@ -198,6 +198,10 @@ BROKEN = {
     "bad name": (source("x").replace('"x"', '"x y"'), "no tool name"),
     "odd annotation": (source("x").replace("input: str", "input: bytes"), "bytes", "no JSON Schema form"),
     "unknown annotation": (source("x").replace("input: str", "input: Pth"), "Pth"),
+    "bad pattern": (
+        "from typing import Annotated\n" + source("x").replace("input: str", "input: Annotated[str, {'pattern': '('}]"),
+        "no pattern",
+    ),
     "async": (source("x").replace("def x", "async def x"), "write it with `def`"),
     "positional": (source("x").replace("*, input: str", "*input: str"), "cannot be given by name"),
     "bad level": (source("x").replace('name="x"', 'name="x", level="godlike"'), "godlike"),

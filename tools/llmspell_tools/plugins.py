@@ -197,8 +197,10 @@ def _tools_in(values: Iterable[object], module: str) -> list[Tool]:
 
 def _checked(tools: list[Tool]) -> list[Tool]:
     """Read every signature now, so that a wrong one is this file's problem and not that of the list of all tools."""
+    from llmspell_tools.schema import compile_parameters  # listing built-in tools needs none
+
     for tool in tools:
-        _ = tool.parameters  # made when first read, with the description
+        tool.checker = compile_parameters(tool.parameters, tool.parameter_aliases)
     return tools
 
 

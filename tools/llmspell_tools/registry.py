@@ -318,8 +318,8 @@ class ToolRegistry:
 
     def _check_names(self, tool: Tool) -> None:
         for name in (tool.name, *tool.aliases):
-            if not name or not all(part.isalnum() for part in canonical(name).split("-")):
-                raise ConfigurationError(f"'{name}' is no tool name; use letters, digits and '-'")
+            if not is_tool_name(name):
+                raise ConfigurationError(f"'{name}' is no tool name; use letters (a to z), digits and '-', at most 64")
             known = self._find(name)
             if known is not None:
                 raise ConfigurationError(
@@ -351,6 +351,11 @@ class ToolRegistry:
 def canonical(name: str) -> str:
     """Return the one spelling of a name: lower case, with hyphens."""
     return name.replace("_", "-").lower()
+
+
+def is_tool_name(name: str) -> bool:
+    """Tell whether a tool may be called so: words of ASCII letters and digits; the names that other protocols take."""
+    return name.isascii() and len(name) <= 64 and all(part.isalnum() for part in canonical(name).split("-"))
 
 
 _aliases: dict[str, str] = {}

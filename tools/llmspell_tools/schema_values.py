@@ -268,7 +268,10 @@ def string_checks(schema: JsonObject) -> list[Check]:
     if isinstance(pattern, str):
         import re
 
-        matches = re.compile(pattern).search
+        try:
+            matches = re.compile(pattern).search
+        except (re.error, RecursionError, OverflowError) as error:
+            raise ConfigurationError(f"'{pattern}' is no pattern: {error}") from error
 
         def check(value: Any) -> Any:
             if type(value) is str and not matches(value):

@@ -89,12 +89,12 @@ class LuaTools:
         from llmspell_tools.schema import compile_parameters  # most scripts register nothing
 
         parameters = _schema(definition.get("parameters"))
-        compile_parameters(parameters)  # a schema that is wrong is refused here, not at the first call
+        checker = compile_parameters(parameters)  # a schema that is wrong is refused here, not at the first call
 
         def call(context: ToolContext, **arguments: Any) -> Any:
             return self._call(context, name, arguments)
 
-        return Tool(
+        tool = Tool(
             name=name,
             category=_text(definition, "category", "custom"),
             description=_text(definition, "description", f"The Lua tool {name}"),
@@ -107,6 +107,8 @@ class LuaTools:
             open_parameters="properties" not in parameters,
             wants_context=True,
         )
+        tool.checker = checker
+        return tool
 
     def _call(self, context: ToolContext, name: str, arguments: dict[str, Any]) -> Any:
         if get_ident() != self._owner:
@@ -143,6 +145,10 @@ def _list(definition: dict[str, Any], key: str, kind: type, meaning: str) -> lis
     return value
 
 
+def _has_name(parameter: dict[str, Any]) -> bool:
+    return isinstance(parameter.get("name"), str)
+
+
 def _schema(given: Any) -> dict[str, Any]:
     """Return the JSON Schema of parameters given as one, as a list of ``{name, type, ...}``, or not at all."""
     if given is None or given in ({}, []):
@@ -151,10 +157,10 @@ def _schema(given: Any) -> dict[str, Any]:
         if "properties" in given or given.get("type") == "object":
             strict = {"additionalProperties": False} if "properties" in given else {}
             return {"type": "object", **strict, **given}
-        given = [{"name": name, **definition} for name, definition in given.items() if isinstance(definition, dict)]
-    if not isinstance(given, list) or not all(isinstance(each, dict) and "name" in each for each in given):
-        raise InvalidParameters("Tool.register: 'parameters' must be a JSON Schema or a list of {name, type, ...}",
-                                field="parameters")  # fmt: skip
+        given = [{"name": name, **each} if isinstance(each, dict) else each for name, each in given.items()]
+    if not isinstance(given, list) or not all(isinstance(each, dict) and _has_name(each) for each in given):
+        raise InvalidParameters("Tool.register: 'parameters' must be a JSON Schema of type object or a list of "
+                                "{name, type, ...}", field="parameters")  # fmt: skip
     properties: dict[str, Any] = {}
     for each in given:
         properties[each["name"]] = {key: each[key] for key in each if key not in {"name", "required"}}
