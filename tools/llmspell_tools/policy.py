@@ -260,6 +260,19 @@ class Policy:
 
                 raise path_denied(self, kind, path, tool, asked or path)
 
+    def asked_in(self, kind: str, folder: str, tool: str) -> frozenset[str] | None:
+        """Return the names in a folder, casefolded, for which `check_path` must be asked; all other ones may be used.
+
+        For tools that go through many files. None: ask for each, whatever its name.
+        """
+        names: frozenset[str] = frozenset()
+        for rules in self._path_rules(kind, tool):
+            asked = rules.asked_in(folder)
+            if asked is None:
+                return None
+            names |= asked
+        return names
+
     def check_move(self, path: str, tool: str, *, asked: str) -> None:
         """Refuse to move a folder from or to ``path`` when something denied lies or would lie below it."""
         for kind in ("read", "write"):

@@ -170,6 +170,20 @@ class PathRules:
                     return rule
         return None
 
+    def asked_in(self, folder: str) -> frozenset[str] | None:
+        """Return the names in a folder, casefolded, that a deny rule may cover; every other one is permitted.
+
+        None: each must be asked about, whatever its name.
+        """
+        if folder in ("/", "/proc") or folder.startswith("/proc/") or not self.permits(folder):
+            return None
+        inside = fold(folder).rstrip("/") + "/"
+        names = [
+            denied[len(inside) :].partition("/")[0].casefold() for denied in self._deny if denied.startswith(inside)
+        ]
+        # The folder itself is permitted, so a rule of several names can only match with its last one.
+        return frozenset([*names, *(each[-1] for each, _ in self._names)])
+
     def roots(self) -> list[str]:
         """Return the allowed roots as their rules spell them, each once."""
         return list(dict.fromkeys(rule.value for rule in self._roots.values()))

@@ -44,7 +44,7 @@ class StagedFolder:
         tool: Canonical name.
     """
 
-    __slots__ = ("_base", "_fds", "_final", "_missing", "_name", "_place", "_policy", "_target", "_tool")
+    __slots__ = ("_asked", "_base", "_fds", "_final", "_missing", "_name", "_place", "_policy", "_target", "_tool")
 
     def __init__(self, policy: Policy, target: str, tool: str) -> None:
         if not OPENAT:
@@ -57,6 +57,8 @@ class StagedFolder:
         #: Where it will stand.
         self._final = ""
         self._missing = False
+        #: The folder inside that was checked last, and the names in it that must be asked about one by one.
+        self._asked: tuple[str, frozenset[str] | None] = ("", None)
         self._name = ""
         #: Open folders by their path inside; "" is the staging folder itself.
         self._fds: dict[str, int] = {}
@@ -97,8 +99,13 @@ class StagedFolder:
         Raises:
             PermissionDenied: It does.
         """
+        above, _, name = relative.rpartition("/")
+        folder, asked = self._asked
+        if above == folder and asked is not None and name.casefold() not in asked:
+            return
         final = f"{self._final}/{relative}"
         self._policy.check_path("write", final, self._tool, asked=f"{self._target.rstrip('/')}/{relative}")
+        self._asked = (above, self._policy.asked_in("write", f"{self._final}/{above}".rstrip("/"), self._tool))
 
     def folder(self, relative: str) -> int:
         """Return the open folder of that path inside, made if missing.

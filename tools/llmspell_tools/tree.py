@@ -221,12 +221,12 @@ class _Walk:
                 os.close(fd)
 
     def _fill(self, folder: Folder) -> None:
-        guarded = _is_guarded(self._policy, folder.path, self._tool)
+        asked = self._policy.asked_in("read", folder.path, self._tool)
         add_file = folder.files.append
         with os.scandir(folder.fd) as scan:
             for entry in scan:
                 name = entry.name
-                if guarded and not self._is_allowed(folder, name):
+                if (asked is None or (asked and name.casefold() in asked)) and not self._is_allowed(folder, name):
                     continue
                 if entry.is_file(follow_symlinks=False):
                     add_file(name)
@@ -251,16 +251,6 @@ class _Walk:
     def _report(self, shown: str, reason: str) -> None:
         if self._problem is not None:
             self._problem(shown.rstrip("/"), reason)
-
-
-def _is_guarded(policy: Policy, path: str, tool: str) -> bool:
-    """Return whether something below a readable folder may be denied, so that each entry must be asked about."""
-    if path in ("/", "/proc") or path.startswith("/proc/"):
-        return True
-    return any(
-        rules._names or not rules.permits(path) or rules.denying_below(path) is not None
-        for rules in policy._path_rules("read", tool)
-    )
 
 
 def shown_name(name: str) -> str:

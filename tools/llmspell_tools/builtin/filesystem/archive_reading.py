@@ -1,8 +1,8 @@
 """Entries of an archive of any format, one after the other, and their content in pieces.
 
 Which format it is, the file's first bytes say: a `.tgz` that is a plain gz file is read as one. Tar headers are parsed
-by `tarfile`, zip ones by `zipfile`, both behind streams that bound what a header can make them read; a zip's central
-directory is counted and its entries are checked not to overlap before `zipfile` sees it.
+by `archive_tar`, zip ones by `zipfile`, both behind streams that bound what a header can make them read; a zip's
+central directory is counted and its entries are checked not to overlap before `zipfile` sees it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from llmspell_tools.builtin.filesystem.archive_streams import (
     damaged,
     inflated,
 )
+from llmspell_tools.builtin.filesystem.archive_tar import Tar, is_tar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,37 +77,24 @@ class Archive:
         """Give a file's content; to be read before the next entry."""
         return self._source.pieces(member)
 
-    def _open(self) -> _Zip | _Tar | _Single:
+    def _open(self) -> _Zip | Tar | _Single:
         start = self._reader.read(512)
         self._reader.seek(0)
         if start[:4] in (b"PK\x03\x04", _ZIP_END):
             return _Zip(self._context, self._reader, self._path, self.guard)
         compression = compression_of(start)
         if compression is None:
-            if _is_tar(start):
-                return _Tar(PlainStream(self._reader), "tar", self._path, self.guard, counts=True)
+            if is_tar(start):
+                return Tar(PlainStream(self._reader), "tar", self._path, self.guard, counts=True)
             raise damaged(self._path, "it is no zip, tar, gz, bz2, xz or zst file")
         stream = InflatedStream(inflated(self._reader, compression, self._path), self.guard.unpacked)
         first = stream.read(512)
         self._reader.seek(0)
         self.guard.total = 0
         stream = InflatedStream(inflated(self._reader, compression, self._path), self.guard.unpacked)
-        if _is_tar(first):
-            return _Tar(stream, f"tar.{compression}", self._path, self.guard, counts=False)
+        if is_tar(first):
+            return Tar(stream, f"tar.{compression}", self._path, self.guard, counts=False)
         return _Single(stream, compression, self._path)
-
-
-def _is_tar(block: bytes) -> bool:
-    """Return whether 512 bytes are a tar header: its checksum is right (an empty tar is zeros)."""
-    if len(block) < 512:
-        return False
-    if not any(block):
-        return True
-    try:
-        said = int(block[148:156].strip(b"\0 ") or b"x", 8)
-    except ValueError:
-        return False
-    return said == sum(block[:148]) + 8 * 32 + sum(block[156:])
 
 
 class _Single:
@@ -126,63 +114,6 @@ class _Single:
         del member
         while piece := self._stream.read(PIECE_BYTES):
             yield piece
-
-
-class _Tar:
-    """A tar archive; ``counts``: whether its own bytes count as unpacked (a compressed one's do already)."""
-
-    def __init__(self, stream: Any, format: str, path: str, guard: Guard, *, counts: bool) -> None:
-        self.format = format
-        self._stream = stream
-        self._path = path
-        self._guard = guard
-        self._counts = counts
-
-    def members(self) -> Iterator[Member]:
-        import tarfile
-
-        try:
-            tar: Any = tarfile.TarFile(fileobj=self._stream, mode="r", encoding="utf-8", errors="surrogateescape")
-            while (info := tar.next()) is not None:
-                tar.members = []  # it would remember them all
-                yield _tar_member(info, tar)
-            if any(self._stream.last):  # tarfile takes a damaged header for the end
-                raise damaged(self._path, "one of its headers is damaged, or it is cut short")
-            while not self._counts and self._stream.read(PIECE_BYTES):
-                pass  # the end of the compressed data holds its checksum
-        except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
-            raise damaged(self._path, f"its headers are damaged ({error})") from None
-
-    def pieces(self, member: Member) -> Iterator[bytes]:
-        info, tar = member.handle
-        if info.issparse():
-            reader: Any = tar.extractfile(info)
-        else:
-            self._stream.seek(info.offset_data)
-            reader = self._stream
-        left: int = info.size
-        while left > 0:
-            piece = reader.read(min(left, PIECE_BYTES))
-            if not piece:
-                raise damaged(self._path, f"it is cut short in '{member.name}'")
-            left -= len(piece)
-            if self._counts or info.issparse():
-                self._guard.unpacked(len(piece))
-            yield piece
-
-
-def _tar_member(info: Any, tar: Any) -> Member:
-    if info.isreg():
-        kind = "file"
-    elif info.isdir():
-        kind = "directory"
-    elif info.issym():
-        kind = "symlink"
-    else:
-        kind = "hardlink" if info.islnk() else "other"
-    return Member(
-        info.name, kind, info.size, mode=info.mode, modified=float(info.mtime), target=info.linkname, handle=(info, tar)
-    )
 
 
 class _Zip:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 PIECE_BYTES = 1 << 18
 #: Most that one `read` may ask for: the headers of a tar archive say how long they are, and may lie.
 MAX_READ_BYTES = 1 << 20
+#: How far back a stream can always go: a tar header is looked at twice, and then the byte before it.
+_BACK_BYTES = 513
 #: xz: memory for its dictionary.
 _XZ_MEMORY_BYTES = 256 << 20
 #: zst: one byte of input can stand for 40,000 of output, and it has no way to ask for less.
@@ -58,7 +60,7 @@ class PlainStream:
 
 
 class InflatedStream:
-    """Decompressed data as `tarfile` wants it: it goes forward, and one byte back.
+    """Decompressed data as `tarfile` wants it: it goes forward, and as far back as one header.
 
     Args:
         pieces: From `inflated`.
@@ -108,7 +110,7 @@ class InflatedStream:
         if not piece:
             return False
         self._count(len(piece))
-        last = self._piece[-1:]  # tarfile looks at the byte before the next header
+        last = self._piece[-_BACK_BYTES:]
         self._start += len(self._piece) - len(last)
         self._piece = last + piece
         self._at = len(last)

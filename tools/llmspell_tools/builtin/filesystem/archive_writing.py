@@ -11,6 +11,7 @@ import stat
 
 from llmspell_tools import files
 from llmspell_tools.builtin.filesystem.archive_streams import PIECE_BYTES
+from llmspell_tools.builtin.filesystem.archive_tar import BLOCK_BYTES, plain_header
 from llmspell_tools.errors import InvalidParameters
 from llmspell_tools.paths import failed, walk
 from llmspell_tools.schema_values import shown
@@ -189,21 +190,24 @@ def _write_tar(file: Any, sources: _Sources) -> None:
     import tarfile
 
     for item in sources.items():
-        info = tarfile.TarInfo(item.name)
-        info.mode = stat.S_IMODE(item.facts.st_mode) & 0o777
-        info.mtime = int(item.facts.st_mtime)
-        info.size = 0
-        if item.kind == "file":
-            info.size = item.facts.st_size
-        elif item.kind == "directory":
-            info.type = tarfile.DIRTYPE
-        else:
-            info.type, info.linkname = tarfile.SYMTYPE, item.target
-        file.write(info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
-        for piece in sources.content(item) if item.kind == "file" else ():
-            file.write(piece)
-        file.write(bytes(-info.size % 512))
-    file.write(bytes(1024))
+        is_file = item.kind == "file"
+        size = item.facts.st_size if is_file else 0
+        mode, modified = item.facts.st_mode & 0o777, int(item.facts.st_mtime)
+        header = None
+        if item.kind != "symlink":
+            header = plain_header(item.name, is_folder=not is_file, mode=mode, size=size, modified=modified)
+        if header is None:
+            info = tarfile.TarInfo(item.name)
+            info.mode, info.mtime, info.size = mode, modified, size
+            info.type = {"file": tarfile.REGTYPE, "directory": tarfile.DIRTYPE, "symlink": tarfile.SYMTYPE}[item.kind]
+            info.linkname = item.target
+            header = info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+        file.write(header)
+        if is_file:
+            for piece in sources.content(item):
+                file.write(piece)
+            file.write(bytes(-size % BLOCK_BYTES))
+    file.write(bytes(2 * BLOCK_BYTES))
 
 
 def _write_zip(file: BinaryIO, sources: _Sources, level: int) -> None:
