@@ -317,7 +317,7 @@ def _operand_end(tokens: Sequence[Token], index: int) -> int:
         return index
     token = tokens[index]
     if token.text == "function":
-        return _function_end(tokens, index)
+        return function_end(tokens, index)
     if token.text == "{":
         return closing_index(tokens, index) + 1
     if token.kind in {"number", "string"} or token.text in {"nil", "true", "false", "..."}:
@@ -357,7 +357,8 @@ def closing_index(tokens: Sequence[Token], index: int) -> int:
     return last - 1
 
 
-def _function_end(tokens: Sequence[Token], index: int) -> int:
+def function_end(tokens: Sequence[Token], index: int) -> int:
+    """Return the index behind the `end` of the function whose keyword is at `index`; bounded."""
     depth = 0
     last = min(len(tokens), index + _MAX_EXPRESSION)
     for at in range(index, last):
