@@ -270,6 +270,16 @@ def test_a_function_is_not_printed(template):
     assert rendered("{{ a.upper() }}{{ missing is defined }}", {"a": "x"}) == "Xfalse"
 
 
+@pytest.mark.parametrize(
+    ("pattern", "error"),
+    [("(", InvalidParameters), ("a{99999999999}", InvalidParameters), ("x" * 100_000, LimitExceeded)],
+    ids=["unclosed", "huge repeat", "long"],
+)
+def test_a_wrong_expression_in_a_template_is_refused(pattern, error):
+    with pytest.raises(error, match="matching"):
+        rendered("{% if 'a' is matching(p) %}{% endif %}", {"p": pattern})
+
+
 def test_a_plain_text_may_speak_of_anything():
     assert rendered("use system(...) and eval(x)") == "use system(...) and eval(x)"
 

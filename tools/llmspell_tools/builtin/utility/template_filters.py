@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 
 from jinja2 import Undefined
 
-from llmspell_tools.errors import InvalidParameters, ToolExecutionError
+from llmspell_tools.errors import InvalidParameters, LimitExceeded, ToolExecutionError
 from llmspell_tools.jsontext import dumps
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _MAX_RANGE = 100_000
+_MAX_PATTERN = 10_000
 #: What encodeURIComponent leaves alone; `urlencode` keeps the slash, too.
 _UNRESERVED = "-_.!~*'()"
 
@@ -310,7 +311,12 @@ def containing(value: Any, part: Any) -> bool:
 
 def matching(value: Any, pattern: str) -> bool:
     """Test by a regular expression; the child's deadline ends one that backtracks for ever."""
-    return re.search(pattern, text_of(value)) is not None
+    if len(pattern) > _MAX_PATTERN:
+        raise LimitExceeded(f"test 'matching': a pattern of {len(pattern)} characters; the limit is {_MAX_PATTERN}")
+    try:
+        return re.search(pattern, text_of(value)) is not None
+    except (re.error, OverflowError) as error:
+        raise InvalidParameters(f"test 'matching': no regular expression: {error}", field="input") from None
 
 
 def is_object(value: Any) -> bool:
