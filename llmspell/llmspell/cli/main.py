@@ -25,6 +25,7 @@ _COMMANDS = {
     "exec": ("llmspell.cli.script:exec_", "Run a line of Lua."),
     "config": ("llmspell.cli.config:config", "Show, check, start and trust configuration files."),
     "kernel": ("llmspell.cli.kernel:kernel", "Start the Jupyter kernel; install its kernelspec."),
+    "lua-types": ("llmspell.cli.lua_types:lua_types", "Write what an editor needs to know of the globals and tools."),
     "completion": ("llmspell.cli.completion:completion", "Print a script that completes command lines in your shell."),
     "doctor": ("llmspell.cli.doctor:doctor", "Check this installation and say how to fix it."),
     "version": ("llmspell.cli.version:version", "Show versions."),
