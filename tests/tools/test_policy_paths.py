@@ -452,3 +452,25 @@ def test_what_a_walk_opens_is_what_the_system_opens_and_inside(policy, tree, ste
     with open(path, "rb") as file:
         assert got == file.read()
     assert inside
+
+
+@pytest.mark.parametrize("kind", ["read", "write"])
+@pytest.mark.parametrize("folder", ["", "/sub", "/sub/deep", "/.git", "/.git/hooks", "/.ssh"])
+def test_only_names_that_may_be_asked_about_can_be_refused(tmp_path, kind, folder):
+    """What a tool that goes through many files may skip is what `check_path` permits."""
+    deny = [f"{tmp_path}/sub/Secret", f"{tmp_path}/sub/deep/er/x", "**/llmspell.toml", "**/.git/hooks", "**/deep/er"]
+    rules = {"ceiling": "restricted", "allow": {kind: [str(tmp_path)]}, "deny": {kind: deny}}
+    for policy in (Policy.from_json(rules), Policy.default(cwd=str(tmp_path))):
+        asked = policy.asked_in(kind, f"{tmp_path}{folder}", "x")
+        for name in ("a.txt", "Secret", "secret", "er", "hooks", "LLMSPELL.toml", "llmspell.toml", ".git", ".ssh", "x"):
+            try:
+                policy.check_path(kind, f"{tmp_path}{folder}/{name}", "x")
+            except PermissionDenied:
+                assert asked is None or name.casefold() in asked
+
+
+@pytest.mark.parametrize("folder", ["/", "/proc", "/proc/1", "/usr", "/etc"])
+def test_outside_the_roots_everything_is_asked_about(tmp_path, folder):
+    policy = Policy.from_json({"ceiling": "restricted", "allow": {"read": [str(tmp_path)]}})
+
+    assert policy.asked_in("read", folder, "x") is None

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _MAX_NAME_BYTES = 255
 _MAX_PATH_BYTES = 3000
 _MAX_DEPTH = 64
+#: How far the work is, is told every so many entries and with every piece of so many bytes.
+_TELL_ENTRIES = 32
+_TELL_BYTES = 1 << 17
 
 
 class Member:
@@ -93,13 +96,16 @@ class Guard:
         self.entries += 1
         self._file_bytes = 0
         self._context.check()
+        if not self.entries % _TELL_ENTRIES:
+            self._tell()
         if self.entries > self._max_entries:
             raise self.exceeded("max_entries", f"more than {self._max_entries} entries")
 
     def unpacked(self, count: int) -> None:
         """Count bytes that came out of the archive."""
         self.total += count
-        self._tell()
+        if count >= _TELL_BYTES:
+            self._tell()
         settings = self._settings
         if self.total > self._max_total:
             raise self.exceeded("max_total_bytes", f"more than {self._max_total} bytes in all")
@@ -109,7 +115,8 @@ class Guard:
     def written(self, count: int) -> None:
         """Count bytes of the file that is written now."""
         self._context.check()
-        self._tell()
+        if count >= _TELL_BYTES:
+            self._tell()
         self._file_bytes += count
         if self._file_bytes > self._max_file:
             raise self.exceeded("max_file_bytes", f"a file of more than {self._max_file} bytes")

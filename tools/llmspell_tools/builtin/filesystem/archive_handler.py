@@ -7,6 +7,8 @@ content says; one to make gets it from its name.
 
 from __future__ import annotations
 
+from os import close, read, utime, write
+
 from llmspell_tools.builtin.filesystem.archive_guard import Guard, Member
 from llmspell_tools.builtin.filesystem.archive_reading import Archive
 from llmspell_tools.builtin.filesystem.archive_writing import write_archive
@@ -203,8 +205,6 @@ class _Extraction:
                 raise failed("write", f"{self._target.rstrip('/')}/{path}", error) from error
 
     def _write(self, member: Member, path: str) -> None:
-        from os import close, utime
-
         fd = self._staged.create(path, _mode(member.mode))
         try:
             for piece in self._archive.pieces(member):
@@ -217,8 +217,6 @@ class _Extraction:
 
     def _copy(self, member: Member, path: str, target: str) -> None:
         """A hard link to a file of the archive becomes a copy, which counts like any other file."""
-        from os import close, read
-
         guard = self._archive.guard
         if target not in self._files:
             raise guard.refused(member.name, "it is a hard link to something that is no file of the archive before it")
@@ -236,13 +234,11 @@ class _Extraction:
         self._files.add(path)
 
     def _put(self, fd: int, piece: bytes) -> None:
-        from os import write
-
         self._archive.guard.written(len(piece))
         self.size += len(piece)
-        view = memoryview(piece)
-        while view:
-            view = view[write(fd, view) :]
+        done = write(fd, piece)
+        while done < len(piece):
+            done += write(fd, memoryview(piece)[done:])
 
 
 def _mode(mode: int) -> int:
