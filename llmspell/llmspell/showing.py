@@ -9,6 +9,7 @@ from llmspell_tools.envelope import is_envelope
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from llmspell_tools.definition import ToolResult
+    from llmspell_tools.media import Table
 
 
 def as_tables(result: ToolResult, format: str) -> None:
@@ -23,9 +24,14 @@ def as_tables(result: ToolResult, format: str) -> None:
         output.line(f"[{named}; --output json gives its data]" if uri is None else f"![{named}]({uri})")
 
 
+def full_tables(result: ToolResult) -> list[Table]:
+    """Return the tables that have rows; that there is nothing, the tool says better itself."""
+    return [table for table in tables.tables_of(result) if table.rows]
+
+
 def for_a_person(result: ToolResult) -> None:
     """Print a result with media on a terminal: what the tool says, then its tables and images."""
-    found = tables.tables_of(result)
+    found = full_tables(result)
     value = result.output
     message = value.get("message") if is_envelope(value) else None
     if not found:

@@ -245,6 +245,8 @@ def _made(tool: Tool, make: Callable[[], Sequence[JsonObject]]) -> list[JsonObje
 
     try:
         return loads(dumps([*make()]))  # type: ignore[return-value]  # a list stays a list
+    except InvalidParameters as error:
+        raise ToolExecutionError(f"{tool.name} gave media that are no JSON: {error.message}") from error
     except LlmspellError:
         raise
     except Exception as error:

@@ -200,7 +200,7 @@ def _records(names: list[str], cells: list[list[str]], columns: int, ellipsis: s
         for label, cell in zip(labels, row, strict=True):
             first, *others = _wrapped(cell, room, ellipsis)
             lines.append((label + first).rstrip())
-            lines.extend(" " * (size + len(_GAP)) + other for other in others)
+            lines.extend((" " * (size + len(_GAP)) + other).rstrip() for other in others)
         yield "\n".join(lines)
     if not cells or not cells[0]:
         yield "\n".join(label.rstrip() for label in labels)

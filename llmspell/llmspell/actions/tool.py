@@ -138,12 +138,15 @@ def _show_to_a_person(result: ToolResult, style: str) -> None:
 
 def _hint(result: ToolResult) -> None:
     """Say how to see more, where less than all was printed and a person reads it."""
-    if is_failure(result.output):
+    if is_failure(result.output) or not (result.has_media or _says_only_that(result)) or not _is_read_by_a_person():
         return
     if result.has_media:
-        if _is_read_by_a_person():
+        from llmspell import showing  # only where there is something to look at
+
+        if showing.full_tables(result):
             output.note("(--output json prints all that it gave, --select a part of it)")
-    elif _says_only_that(result) and _is_read_by_a_person():
+            return
+    if _says_only_that(result):
         output.note("(--raw prints what it gave, --select a part of it)")
 
 

@@ -315,6 +315,6 @@ def _answer(pattern: str, sources: Sources, hits: Hits) -> ToolResult:
     return ToolResult(
         response,
         text=text,
-        media=table("result.matches", "file_path", "line_number", "line_content") if count else None,
+        media=table("result.matches", "file_path", "line_number", "line_content"),
         metadata={"operation": "search", "response": response},
     )
