@@ -142,10 +142,15 @@ def _run(options: Options, source: Source, timeout_s: float | None) -> int:
     bar = None if options.quiet else assembly.progress_bar()
     context = registry.context(progress=bar, ask=assembly.asker(options))
     console = Console(keep=style in JSON_FORMATS, bar=bar)
+    from llmspell.front import TerminalFront  # with the engine
     from llmspell_kernel.lua import LuaEngine  # imports lupa
 
     engine = LuaEngine(
-        registry, write=console.write, context=context, settings=engine_settings(settings, source.folder, console)
+        registry,
+        write=console.write,
+        context=context,
+        settings=engine_settings(settings, source.folder, console),
+        front=TerminalFront(console, bar),
     )
 
     def stop() -> None:

@@ -8,6 +8,7 @@ written, and the engine's end closes them. Above `open_files.py`, which says wha
 
 from __future__ import annotations
 
+from llmspell_kernel.lua.convert import to_lua_text
 from llmspell_kernel.lua.globals.open_files import OpenFiles
 from llmspell_kernel.lua.runtime import LuaError
 from llmspell_tools.errors import LlmspellError, ToolExecutionError
@@ -21,11 +22,7 @@ if TYPE_CHECKING:
 def install(bridge: Bridge) -> None:
     """Put `io` into the environment of scripts."""
     opened = OpenFiles(bridge)
-
-    def stdin(count: int) -> str:
-        bridge.output.flush()
-        with bridge.blocking():
-            return _read(bridge, count).decode("latin-1")
+    stdin = _Stdin(bridge)
 
     bridge.prelude.native["max_open_files"] = bridge.settings.max_open_files
     bridge.load("file_reading.lua")
@@ -38,11 +35,12 @@ def install(bridge: Bridge) -> None:
         close=opened.close,
     )
     flush_all = objects["flush_all"]
-    bridge.load("io.lua", open=opened.open, tmpfile=opened.tmpfile, stdin=stdin)
+    bridge.load("io.lua", open=opened.open, tmpfile=opened.tmpfile, stdin=stdin.read)
 
     def flush() -> None:
         if opened:
             _flush(bridge, flush_all)
+        stdin.end_run()
 
     def close() -> None:
         flush()
@@ -52,15 +50,33 @@ def install(bridge: Bridge) -> None:
     bridge.on_close(close)
 
 
-def _read(bridge: Bridge, count: int) -> bytes:
-    """Return bytes of standard input; a door without one may have a person to ask, line by line."""
-    reader = bridge.settings.read_stdin
-    if reader is not None:
-        return reader(count)
-    if not bridge.front.has_input:
-        raise ToolExecutionError("there is no standard input here to read from")
-    line = bridge.front.input("", password=False, context=bridge.context())
-    return b"" if line is None else (line + "\n").encode("utf-8", "surrogateescape")
+class _Stdin:
+    """Where `io.read` reads: bytes of standard input, or the lines of the person at a door that has none."""
+
+    __slots__ = ("_bridge", "_has_asked")
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        self._has_asked = False
+
+    def read(self, count: int) -> str:
+        """Return what is there next, "" at the end; see `EngineSettings.read_stdin`."""
+        bridge = self._bridge
+        bridge.output.flush()
+        with bridge.blocking():
+            if bridge.settings.read_stdin is not None:
+                return bridge.settings.read_stdin(count).decode("latin-1")
+            if not bridge.front.has_input:
+                raise ToolExecutionError("there is no standard input here to read from")
+            self._has_asked = True
+            line = bridge.front.input("", password=False, context=bridge.context())
+        return "" if line is None else to_lua_text(line + "\n")
+
+    def end_run(self) -> None:
+        """Forget what is left of the last line that a person gave: it belongs to no later cell."""
+        if self._has_asked:
+            self._has_asked = False
+            self._bridge.prelude.native["forget_input"]()
 
 
 def _flush(bridge: Bridge, flush_all: LuaFunction) -> None:

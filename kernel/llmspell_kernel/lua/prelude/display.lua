@@ -10,7 +10,7 @@ local math_type, tostring, select = math.type, tostring, select
 
 local display = {}
 
--- Options --------------------------------------------------------------------------------------------------------------
+-- Options -----------------------------------------------------------------------------------------------------------
 
 local function options_of(options, name)
   if options == nil then return {} end
@@ -24,7 +24,7 @@ local function text_of(value, name)
   return value
 end
 
--- Sending --------------------------------------------------------------------------------------------------------------
+-- Sending -----------------------------------------------------------------------------------------------------------
 
 local make_handle
 
@@ -104,7 +104,7 @@ function display.image(source, options)
   return sent(encode.value(facts))
 end
 
--- Tables and charts ----------------------------------------------------------------------------------------------------
+-- Tables and charts -------------------------------------------------------------------------------------------------
 
 local function expect_rows(value, name)
   if type(value) ~= "table" then raise(name .. ": a list of rows was expected, got " .. type(value)) end
@@ -120,9 +120,8 @@ local function array_rows(value, columns, most)
   end
   for index = 1, count do
     local row, cells = rawget(value, index), {}
-    for column = 1, width do
-      if type(row) == "table" then cells[column] = mime.cell(row[column]) else cells[column] = column == 1 and mime.cell(row) or native.null end
-    end
+    if type(row) ~= "table" then row = { row } end
+    for column = 1, width do cells[column] = mime.cell(rawget(row, column)) end
     shown[index] = cells
   end
   local names = columns or {}
@@ -172,7 +171,7 @@ function display.chart(value, options)
   return send(id_of(options, "display.chart"), options, "", "chart", encode.value(what))
 end
 
--- What changes ---------------------------------------------------------------------------------------------------------
+-- What changes ------------------------------------------------------------------------------------------------------
 
 -- display.update(id, value): shows another value in the place of the one that was displayed with this id.
 function display.update(id, value, options)
@@ -194,15 +193,21 @@ function display.clear(options)
   check(host.clear(options_of(options, "display.clear").wait == true))
 end
 
-function display.password(prompt) return check(host.password(prompt == nil and "" or text_of(prompt, "display.password"))) end
+-- One line that is not shown while it is typed; nil at the end of input.
+function display.password(prompt)
+  prompt = prompt == nil and "" or text_of(prompt, "display.password")
+  return check(host.password(prompt))
+end
 
--- Bars -----------------------------------------------------------------------------------------------------------------
+-- Bars --------------------------------------------------------------------------------------------------------------
 
 local BAR = {}
 
 local function number(value, default, name)
   if value == nil then return default end
-  if type(value) ~= "number" or value - value ~= 0 then raise(name .. ": a number was expected, got " .. tostring(value)) end
+  if type(value) ~= "number" or value - value ~= 0 then
+    raise(name .. ": a number was expected, got " .. tostring(value))
+  end
   return value
 end
 

@@ -32,6 +32,12 @@ local stdin = new_file({
 })
 local default_input, default_output = stdin, stdout
 
+-- For the host, where a person answers: what is left of the last line belongs to no later cell.
+function native.forget_input()
+  local state = states[stdin]
+  state.buffer, state.at = "", 1
+end
+
 -- The library ----------------------------------------------------------------------------------------------------
 
 local library = { stdin = stdin, stdout = stdout, stderr = stderr }

@@ -5,8 +5,8 @@
 --   nothing at all, nil leaves it at the default.
 --
 -- Returns: find(value) -> kind, what; kind is nil (text only), "nothing", "bundle", "rows" or "tool"
---          rows(value, columns, most) -> what "rows" means, or nil where it is no array of records
---          text(value), one line for a cell of a table.
+--          rows(value, columns, most) -> {columns, rows, total}, or nil where it is no array of records
+--          cell(value): what crosses for one cell of a table; columns(list): an option, checked; max_rows.
 local native = ...
 local pretty, is_null, settle = native.pretty, native.null, native.settle
 local getmetatable, math_type = debug.getmetatable, math.type
@@ -38,7 +38,7 @@ local function ask(own, value)
   return false, sub(native.message_of(data), 1, MAX_PROBLEM)
 end
 
--- Cells, rows ----------------------------------------------------------------------------------------------------------
+-- Cells, rows -------------------------------------------------------------------------------------------------------
 
 local function cell(value)
   local kind = type(value)
@@ -92,11 +92,10 @@ local function rows(value, columns, most)
   return { columns = names, rows = shown, total = length }
 end
 
--- All together ---------------------------------------------------------------------------------------------------------
+-- All together ------------------------------------------------------------------------------------------------------
 
 local function find(value)
-  if type(value) ~= "table" and type(value) ~= "string" then return nil end
-  if type(value) == "string" then return nil end
+  if type(value) ~= "table" then return nil end
   local own = own_mime(value)
   if own ~= nil then
     local ok, data, metadata = ask(own, value)
