@@ -253,6 +253,33 @@ def test_half_a_surrogate_pair_is_refused(run, root):
 # --- limits ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="needs a limit on file sizes")
+def test_an_append_that_finds_no_room_changes_nothing(root):
+    """RLIMIT_FSIZE stands for the full disk: the system takes a part and refuses the rest."""
+    (root / "log").write_text("old\n")
+    code = textwrap.dedent(
+        """
+        import resource, signal, sys
+        from llmspell_tools.errors import LlmspellError
+        from llmspell_tools.registry import ToolRegistry
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        for path in ("log", "new"):
+            try:
+                ToolRegistry().invoke("file-operations", {"operation": "append", "path": path, "input": "x" * 900_000})
+            except LlmspellError as error:
+                print(error.code, error.details["error"])
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True, timeout=20
+    )
+
+    assert done.stdout.split() == ["execution_error", "EFBIG"] * 2
+    assert (root / "log").read_text() == "old\n"
+    assert sorted(path.name for path in root.iterdir()) == ["log"]
+
+
 def test_an_append_over_the_limit_leaves_no_empty_file(root):
     registry = ToolRegistry(settings={"file-operations": {"max_file_bytes": 10}})
 

@@ -20,7 +20,7 @@ import stat as st
 
 from llmspell_tools.atomic import AtomicWrite
 from llmspell_tools.errors import LimitExceeded, ToolExecutionError
-from llmspell_tools.opening import names_a_folder, open_regular
+from llmspell_tools.opening import GuardedFile, names_a_folder, open_regular
 from llmspell_tools.paths import OPENAT, Place, failed, walk
 from llmspell_tools.policy_rules import parent
 
@@ -101,6 +101,47 @@ def open_append(policy: Policy, path: str, tool: str) -> io.BufferedWriter:
     """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
     return io.BufferedWriter(open_regular(policy, path, tool, "write", flags, "ab"), CHUNK_BYTES)
+
+
+def append(policy: Policy, path: str, tool: str, data: bytes, check_size: Callable[[int], None]) -> None:
+    """Add bytes at the end of a regular file, all of them or none; it is made if missing.
+
+    Args:
+        policy: Decides.
+        path: As the caller wrote it.
+        tool: Canonical name.
+        data: What to add.
+        check_size: Called with the size that the file will have, before anything is added.
+    """
+    with walk(policy, path, tool, "write") as place:
+        is_new = place.found is None
+    try:
+        with open_regular(policy, path, tool, "write", os.O_WRONLY | os.O_APPEND | os.O_CREAT, "ab") as raw:
+            _add(raw, data, check_size)
+    except BaseException:
+        if is_new:
+            _remove_empty(policy, path, tool)
+        raise
+
+
+def _remove_empty(policy: Policy, path: str, tool: str) -> None:
+    with walk(policy, path, tool, "write", follow=False) as place:
+        if place.found is not None and st.S_ISREG(place.found.st_mode) and place.found.st_size == 0:
+            os.unlink(place.name, dir_fd=place.folder_fd)
+
+
+def _add(raw: GuardedFile, data: bytes, check_size: Callable[[int], None]) -> None:
+    before = raw.seek(0, os.SEEK_END)
+    check_size(before + len(data))
+    rest = memoryview(data)
+    try:
+        while rest:
+            rest = rest[raw.write(rest) :]
+    except BaseException:
+        # What somebody else has added since is not taken away: then the part stays, too.
+        if os.fstat(raw.fileno()).st_size == before + len(data) - len(rest):
+            os.ftruncate(raw.fileno(), before)
+        raise
 
 
 def open_update(policy: Policy, path: str, tool: str) -> io.BufferedRandom:

@@ -236,9 +236,7 @@ class _Call:
     def append(self, content: str) -> ToolResult:
         data = _encoded(content)
         self._check_size(len(data))  # before the file is made
-        with files.open_append(self._policy, self._path, self._tool) as file:
-            self._check_size(file.seek(0, 2) + len(data))
-            file.write(data)
+        files.append(self._policy, self._path, self._tool, data, self._check_size)
         return _answer(
             "append",
             f"Appended {len(data)} bytes to {self._path}",
