@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from llmspell_kernel.display import KernelFront
+    from llmspell_kernel.language import Completion
     from llmspell_tools.registry import ToolRegistry
     from llmspell_tools.types import JsonObject, JsonValue
 
@@ -52,6 +53,14 @@ class Engine(Protocol):
 
     def is_complete(self, code: str) -> tuple[str, str]:
         """Return Jupyter's status of the code and the next line's indent."""
+        ...
+
+    def complete(self, code: str, cursor: int) -> Completion:
+        """Return how the code may go on at a place; see `Language`."""
+        ...
+
+    def inspect(self, code: str, cursor: int, detail: int) -> dict[str, str]:
+        """Return a MIME bundle about what stands at a place; see `Language`."""
         ...
 
     def receive_comm(
@@ -121,6 +130,14 @@ class LateEngine:
     def is_complete(self, code: str) -> tuple[str, str]:
         """Judge code; see `Engine.is_complete`."""
         return self.prepare().is_complete(code)
+
+    def complete(self, code: str, cursor: int) -> Completion:
+        """Complete code; see `Language.complete`."""
+        return self.prepare().complete(code, cursor)
+
+    def inspect(self, code: str, cursor: int, detail: int) -> dict[str, str]:
+        """Inspect code; see `Language.inspect`."""
+        return self.prepare().inspect(code, cursor, detail)
 
     def receive_comm(
         self,

@@ -31,12 +31,16 @@ from llmspell_kernel.dispatch import Dispatcher
 from llmspell_kernel.display import KernelFront
 from llmspell_kernel.engine import LateEngine
 from llmspell_kernel.handlers.comm import comm_close, comm_info_request, comm_msg, comm_open
+from llmspell_kernel.handlers.complete import complete_request
 from llmspell_kernel.handlers.execute import Cells, execute_request
+from llmspell_kernel.handlers.history import history_request
+from llmspell_kernel.handlers.inspect import inspect_request
 from llmspell_kernel.handlers.interrupt import interrupt_request
 from llmspell_kernel.handlers.is_complete import is_complete_request
 from llmspell_kernel.handlers.kernel_info import kernel_info_request
 from llmspell_kernel.handlers.shutdown import shutdown_request
 from llmspell_kernel.handlers.tool import ToolDesk, tool_request
+from llmspell_kernel.history import History
 from llmspell_kernel.lifecycle import EXIT_FORCED, Lifecycle, parent_watch
 from llmspell_kernel.log import LimitedLog
 from llmspell_kernel.output import Output
@@ -68,6 +72,7 @@ def run_kernel(
     first_port: int = 0,
     cell_timeout_s: float | None = None,
     log: Callable[[str], None] | None = None,
+    history_file: str | None = None,
 ) -> int:
     """Serve a kernel until it is told to stop; on the main thread, so that signals reach it.
 
@@ -81,6 +86,7 @@ def run_kernel(
         first_port: First of five ports where the file is ours to write; 0 lets the system choose.
         cell_timeout_s: Seconds that one cell may run.
         log: Takes one line; standard error if left out.
+        history_file: SQLite file of the cells of all sessions; None keeps them in memory.
 
     Returns:
         The exit status: 0 after an orderly end.
@@ -91,7 +97,7 @@ def run_kernel(
     path = os.path.abspath(connection_file)
     connection, is_new = _connection(path, ip, first_port)
     needs_writing = not connection.is_complete or is_new
-    kernel = Kernel(connection, log=LimitedLog(log))
+    kernel = Kernel(connection, log=LimitedLog(log), history_file=history_file)
     try:
         if not connection.is_local:
             kernel.log(f"listening on {connection.ip}: messages are signed, but anyone who can connect can read them")
@@ -116,10 +122,12 @@ class Kernel:
     Args:
         connection: Where to bind; ports of 0 are filled in.
         log: Takes one line.
+        history_file: Where cells are remembered; None keeps them in memory.
     """
 
-    def __init__(self, connection: Connection, *, log: Callable[[str], None]) -> None:
+    def __init__(self, connection: Connection, *, log: Callable[[str], None], history_file: str | None = None) -> None:
         self.log = log
+        self.history = History(history_file, log)
         self.wire = Wire(connection.key)
         self.signals = SignalPipe()
         try:
@@ -165,6 +173,7 @@ class Kernel:
             self.channels.shell.flush(_FLUSH_S)
         finally:
             engine.close()
+            self.history.close()
             self.lifecycle.stop("end")
             control.join(_FLUSH_S)
             service.stop()
@@ -182,11 +191,15 @@ class Kernel:
     ) -> dict[str, Handler]:
         own_tools = OwnTools(lambda: engine.registry(registry), self.running, self.output.write)
         cells = Cells(engine, self.output, self.running, cell_timeout_s, own_tools)
+        cells.history, cells.language = self.history, engine
         desk = ToolDesk(lambda: engine.registry(registry), self.running, own_tools)
         return {
             "kernel_info_request": kernel_info_request,
             "execute_request": partial(execute_request, cells),
+            "complete_request": partial(complete_request, engine),
+            "inspect_request": partial(inspect_request, engine),
             "is_complete_request": partial(is_complete_request, engine),
+            "history_request": partial(history_request, self.history),
             "comm_info_request": partial(comm_info_request, self.comms),
             "comm_open": partial(comm_open, cells, self.comms),
             "comm_msg": partial(comm_msg, cells),

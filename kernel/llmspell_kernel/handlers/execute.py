@@ -7,6 +7,7 @@ client's cells run on.
 
 from __future__ import annotations
 
+from llmspell_kernel.handlers.inspect import answer, question_of
 from llmspell_kernel.wire import quote
 from llmspell_tools.errors import Cancelled, InvalidParameters, LlmspellError
 
@@ -14,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from llmspell_kernel.dispatch import Request
     from llmspell_kernel.engine import Engine, Execution
+    from llmspell_kernel.history import History
+    from llmspell_kernel.language import Language
     from llmspell_kernel.output import Output
     from llmspell_kernel.own_tools import OwnTools
     from llmspell_kernel.running import Running
@@ -48,6 +51,9 @@ class Cells:
         self._timeout_s = timeout_s
         self._own_tools = own_tools
         self.count = 0
+        #: What remembers the cells, and what answers `name?`; the kernel sets them.
+        self.history: History | None = None
+        self.language: Language | None = None
 
     def run(self, request: Request, code: str, name: str, *, is_silent: bool = False) -> Execution:
         """Run code; what it shows belongs to `request`, or to nobody.
@@ -108,13 +114,19 @@ def execute_request(cells: Cells, request: Request) -> JsonObject | bytes:
         if asked.get("store_history") is not False:
             cells.count += 1
             name = f"In[{cells.count}]"
+            if cells.history is not None:
+                cells.history.began(cells.count, code)
         content = f'{{"code":{quote(code)},"execution_count":{cells.count}}}'
         request.publish_encoded("execute_input", content.encode("ascii"))
+        if "?" in code and (question := question_of(code)) is not None:
+            return _answered(cells, request, question)
     try:
         execution = cells.run(request, code, name, is_silent=silent)
     except LlmspellError as error:
         return _failed(cells, request, error, silent=silent)
     if execution.text is not None and not silent:
+        if cells.history is not None and name is not _UNCOUNTED:
+            cells.history.gave(cells.count, execution.text)
         if execution.data is not None:
             shown: JsonObject = {"data": execution.data, "metadata": execution.metadata}
             request.publish("execute_result", {"execution_count": cells.count, **shown})
@@ -131,6 +143,15 @@ def execute_request(cells: Cells, request: Request) -> JsonObject | bytes:
         "user_expressions": _user_expressions(cells, request),
         "payload": _payload(execution),
     }
+
+
+def _answered(cells: Cells, request: Request, question: tuple[str, int]) -> JsonObject:
+    """Answer a cell such as `print?`: in the client's pager, or that nothing is known."""
+    page = None if cells.language is None else answer(cells.language, question)
+    if page is None:
+        request.publish("stream", {"name": "stdout", "text": f"nothing is known about {question[0]!r}\n"})
+    payload: list[JsonValue] = [] if page is None else [page]
+    return {"status": "ok", "execution_count": cells.count, "user_expressions": {}, "payload": payload}
 
 
 def _failed(cells: Cells, request: Request, error: LlmspellError, *, silent: bool) -> JsonObject:
