@@ -102,10 +102,9 @@ def fields(schema: JsonObject) -> dict[str, Member]:
     conditions = [*_conditions(schema)]
     found: dict[str, Member] = {}
     for key, own in properties.items() if isinstance(properties, dict) else ():
-        said = [(label, then[key]) for label, then, _ in conditions if key in then]
-        always = key in required or (
-            len(conditions) > 0 and all(key in needed for label, _, needed in conditions if label)
-        )
+        said = [(label or "", then[key]) for label, then, _ in conditions if key in then]
+        successes = [needed for label, _, needed in conditions if label is not None]
+        always = key in required or (len(successes) > 0 and all(key in needed for needed in successes))
         schemas: list[tuple[str, JsonValue]] = [*said] if said and own == {} else [("", own)]
         found[key] = Member(schemas, optional=not always, comment=describe(own))
     return found
@@ -155,18 +154,18 @@ def comment(text: str) -> str:
     return f" {text}" if text[0].isalpha() else f" # {text}"
 
 
-def _conditions(schema: JsonObject) -> Iterator[tuple[str, JsonObject, list[str]]]:
-    """Yield of each condition: the operation of a success that it is about or "", what holds then, what is needed."""
+def _conditions(schema: JsonObject) -> Iterator[tuple[str | None, JsonObject, list[str]]]:
+    """Yield of each condition: the operation that it is about or "", None for a failure; what holds and is needed."""
     conditions = schema.get("allOf")
     for each in conditions if isinstance(conditions, list) else ():
-        then = each.get("then") if isinstance(each, dict) else None
+        then = (each.get("then") if "if" in each else each) if isinstance(each, dict) else None
         if isinstance(each, dict) and isinstance(then, dict):
             about = _at(each, "if", "properties")
             operation, success = _at(about, "operation"), _at(about, "success")
             names = [operation["const"]] if "const" in operation else operation.get("enum")
             label = "_".join(str(name) for name in names) if isinstance(names, list) else ""
             failed = success.get("const") is False
-            yield "" if failed else label, _at(then, "properties"), _names(then.get("required"))
+            yield None if failed else label, _at(then, "properties"), _names(then.get("required"))
 
 
 def _at(value: JsonObject, *path: str) -> JsonObject:
