@@ -60,8 +60,7 @@ def run() -> list[dict[str, object]]:
     """Measure and return the figures."""
     folder = Path(tempfile.mkdtemp(prefix="llmspell-bench-", dir=_room()))
     try:
-        allowed = {"read": [str(folder)], "write": [str(folder)]}
-        registry = ToolRegistry(policy=Policy.from_json({"ceiling": "restricted", "allow": allowed}), settings=SETTINGS)
+        registry = ToolRegistry(policy=Policy.default(cwd=str(folder)), settings=SETTINGS)
         bench = _Bench(folder, registry)
         return [each for part in (bench.search, bench.diff, bench.hash, bench.archives) for each in part()]
     finally:
