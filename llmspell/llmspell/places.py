@@ -23,6 +23,12 @@ def home() -> str | None:
     return os.path.join(person, ".llmspell") if os.path.isabs(person) else None
 
 
+def data_file(name: str) -> str | None:
+    """Return the path of a file in the home's `data` folder, whether it is there or not; None without a home."""
+    base = home()
+    return None if base is None else os.path.join(base, "data", name)
+
+
 def user_config() -> str | None:
     """Return the path of the user's configuration file if there is one."""
     base = home()

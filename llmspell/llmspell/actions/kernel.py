@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from llmspell import assembly, output
+from llmspell import assembly, output, places
 from llmspell_tools.errors import ToolUnavailable
 
 TYPE_CHECKING = False
@@ -63,4 +63,5 @@ def start(
         engine_factory=make_engine,
         first_port=port,
         cell_timeout_s=timeout_s if timeout_s is not None else configured_timeout(settings),
+        history_file=places.data_file("history.sqlite"),
     )
