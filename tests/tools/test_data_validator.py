@@ -193,6 +193,27 @@ def test_a_null_concerns_required_type_and_enum_alone():
         assert errors([None], {"type": "array", "item_rules": {"rules": [rule]}}) == [("input[0]", rule["type"])]
 
 
+@pytest.mark.parametrize(
+    ("rule", "valid"),
+    [
+        ({"type": "required"}, False),
+        ({"type": "type", "expected": "null"}, True),
+        ({"type": "pattern", "regex": "a"}, True),
+    ],
+)
+def test_null_itself_can_be_checked(rule, valid):
+    found = REGISTRY.invoke("data-validator", {"input": None, "rules": {"rules": [rule]}}).output["result"]
+
+    assert found["valid"] is valid
+
+
+def test_null_beside_a_file_is_nothing(tmp_path):
+    (tmp_path / "a.json").write_text("5")
+    params = {"input": None, "input_file": str(tmp_path / "a.json"), "rules": [{"type": "range", "min": 6}]}
+
+    assert REGISTRY.invoke("data-validator", params).output["result"]["errors"][0]["value"] == 5
+
+
 def test_arrays_are_counted_compared_and_looked_into():
     rule = {
         "type": "array",

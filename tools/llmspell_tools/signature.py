@@ -103,7 +103,9 @@ def _conditions(requires: Mapping[str, Sequence[str]], properties: JsonObject) -
     return conditions
 
 
-def _with_default(schema: JsonObject, default: JsonValue) -> JsonObject:
+def _with_default(schema: JsonObject, default: Any) -> JsonObject:
+    if default is ...:  # may be absent, and null is a value
+        return schema
     if default is not None:
         try:
             return {**schema, "default": loads(dumps(default))}

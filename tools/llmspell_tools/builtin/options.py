@@ -2,6 +2,7 @@
 
 A parameter schema can say which keys an `options` object has, not which of them an operation takes. A key that has no
 effect is a mistake that nobody would see, so it is refused with the nearest right one. Tools above; knows no tool.
+Also `ABSENT`, which tells a parameter that was not given from one that is null.
 """
 
 from __future__ import annotations
@@ -12,8 +13,12 @@ from llmspell_tools.nearest import nearest
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from llmspell_tools.types import JsonObject
+
+#: The default of a parameter for which null is a value: what it has when it was not given.
+ABSENT: Any = ...
 
 
 def check_options(

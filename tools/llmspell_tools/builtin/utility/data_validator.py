@@ -6,6 +6,7 @@ Rules without regular expressions are applied here; those with one, and files, i
 
 from __future__ import annotations
 
+from llmspell_tools.builtin.options import ABSENT
 from llmspell_tools.builtin.sources import encoded, exceeded, limit_of, read_file
 from llmspell_tools.builtin.utility.validation_rules import has_pattern, rule_list, validate
 from llmspell_tools.definition import ToolContext, ToolResult, tool
@@ -99,14 +100,14 @@ _workers = WorkerPool("llmspell_tools.builtin.utility.validation_worker:run")
 def data_validator(
     context: ToolContext,
     *,
-    input: JsonValue = None,
+    input: JsonValue = ABSENT,
     input_file: str | None = None,
     rules: dict[str, object] | list[object],
 ) -> ToolResult:
     """Check data against rules: types, lengths, ranges, patterns, formats, arrays and objects.
 
     Args:
-        input: The value to check.
+        input: The value to check; null is one.
         input_file: Path of a JSON, YAML or TOML file (by its ending) to check instead.
         rules: {rules = [{type = ...}, ...]} or the list alone. Types: required; type {expected = null, boolean,
             number, integer, string, array or object}; length {min, max}; range {min, max}; pattern {regex};
@@ -114,9 +115,12 @@ def data_validator(
             array {min_items, max_items, unique = false, item_rules}; object {properties = {name = {rules}},
             required = [names], additional_properties = true}. A null fits every rule but required, type and enum.
     """
-    if (input is None) == (input_file is None):
-        what = "Missing required parameter 'input' (or 'input_file')" if input is None else "not both"
-        raise InvalidParameters(f"give either 'input' or 'input_file': {what}", field="input")
+    if input_file is None and input is ABSENT:
+        raise InvalidParameters(
+            "give either 'input' or 'input_file': Missing required parameter 'input' (or 'input_file')", field="input"
+        )
+    if input_file is not None and input not in (ABSENT, None):
+        raise InvalidParameters("give either 'input' or 'input_file': not both", field="input")
     given: Any = rules
     count = len(rule_list(given, "rules"))
     if input_file is not None or has_pattern(given):
