@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llmspell import output
 from llmspell_tools import tables
+from llmspell_tools.cells import harmless
 from llmspell_tools.envelope import is_envelope
 
 TYPE_CHECKING = False
@@ -37,7 +38,7 @@ def for_a_person(result: ToolResult) -> None:
     if not found:
         output.line(result.text)
     elif isinstance(message, str) and message:
-        output.line(message)
+        output.line("\n".join([harmless(part) for part in message.splitlines()]))
     output.tables(found, "table")
     for item in result.media:
         if item.get("type") == "image":

@@ -1,4 +1,4 @@
-"""``llmspell tool list | info | search | invoke | test``."""
+"""``llmspell tool list | info | search | invoke | test | new``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from llmspell.cli.groups import LazyGroup
 from llmspell.cli.main import act
 from llmspell.cli.options import format_option, global_options, policy_options, select_option, timeout_option
 from llmspell.cli.sections import Command
+from llmspell_tools.definition import LEVELS
+
+#: The original's categories; a tool may have another one, by hand.
+CATEGORIES = ("utility", "data", "filesystem", "system", "api", "web", "media", "analysis", "custom")
 
 
 @click.group(cls=LazyGroup, no_args_is_help=True)
@@ -115,6 +119,9 @@ def invoke(
     llmspell tool invoke hash-calculator operation=hash \\
         input=hello --select result.hash
 
+    On a terminal a result that is a table is shown as one; in a pipe its text stands as it is. --output table or
+    markdown lays out any result (or what --select picks) in both.
+
     Exit status: 0; 1 the tool failed; 2 wrong parameters; 3 no such tool; 4 refused by the policy; 124 out of
     time; 130 interrupted.
     """  # noqa: D301 - click marks paragraphs with a backspace
@@ -151,5 +158,53 @@ def test(names: tuple[str, ...], all_tools: bool, category: str | None, verbose:
     return act(
         lambda options: examples.check_examples(
             options, names, all_tools=all_tools, category=category, verbose=verbose, format=format
+        )
+    )
+
+
+@tool.command(cls=Command)
+@click.argument("name")
+@click.option(
+    "--category",
+    type=click.Choice(CATEGORIES),
+    default="custom",
+    metavar="NAME",
+    help=f"{', '.join(CATEGORIES)}; custom if left out.",
+)
+@click.option(
+    "--dir",
+    "folder",
+    metavar="FOLDER",
+    help="Where to; else the first folder of own tools that is named, else ./own_tools.",
+)
+@click.option(
+    "--level",
+    type=click.Choice(LEVELS),
+    default="safe",
+    metavar="LEVEL",
+    help="How much harm it could do: safe, restricted or privileged.",
+)
+@click.option("--force", is_flag=True, help="Overwrite the two files.")
+@format_option()
+@policy_options
+@global_options()
+def new(name: str, category: str, folder: str | None, level: str, force: bool, format: str | None) -> int:
+    """Write a tool of your own, with its test.
+
+    \b
+    llmspell tool new word-count
+    llmspell tool new greet --category utility --dir my_tools
+
+    It writes NAME.py and test_NAME.py and says how to test and call them. The tool works as it is: change it into what
+    you need. A name that is taken, or that Python could not import, is refused, and no file is overwritten without
+    --force.
+
+    Exit status: 0; 2 a bad or taken name, or a file that exists; 1 it cannot be written.
+    """  # noqa: D301 - click marks paragraphs with a backspace
+    from llmspell.actions import new_tool
+
+    return act(
+        lambda options: new_tool.new(
+            options, name, category=category, folder=folder, level=level, force=force, format=format
         )
     )
