@@ -191,6 +191,10 @@ def _tools(options: Options) -> Iterator[Finding]:
     count = len(registry.list())
     for problem in own.problems:
         yield Finding("warn" if problem.details["severity"] == "warning" else "fail", problem.message)
+    for name in settings.tool_settings() if settings is not None else ():
+        if not registry.exists(name):
+            table = f"[tools.{name.replace('-', '_')}]"
+            yield Finding("warn", f"{table} in the configuration: there is no such tool", f"take {table} out")
     for folder in own.folders:
         yield Finding("ok", f"own tools are looked for in {folder}")
     yield Finding("ok", f"{count} tools, {len(own.tools)} of them your own")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from llmspell.config.keys import is_later, known_keys, problem
+from llmspell.config.keys import is_later, known_keys, own_tool_key, problem
 from llmspell_tools.errors import ConfigurationError
 from llmspell_tools.nearest import did_you_mean
 
@@ -120,6 +120,10 @@ def _check(found: ConfigFile, table: dict[str, JsonValue], lines: dict[str, int]
     for path, value in _leaves(table, "", set(known)):
         place = _place(found.path, lines, path)
         key = known.get(path)
+        if key is None and not is_later(path) and (key := own_tool_key(path)) is not None:
+            hint = did_you_mean(path, known)
+            if hint:
+                found.warnings.append(f"{place}: '{path}' is taken for a key of your own tool{hint}")
         if key is None:
             if is_later(path):
                 found.warnings.append(f"{place}: '{path}' is a key of the original llmspell that is not used here yet")

@@ -6,7 +6,7 @@ llmspell has is accepted as well: mapped to ours where it means something here, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
@@ -162,6 +162,26 @@ def known_keys() -> dict[str, Key]:
     for key in _MAPPED:
         keys.setdefault(key.path, key)
     return keys
+
+
+def own_tool_key(path: str) -> Key | None:
+    """Return the key of a setting or rule of a tool that is not built in; which there are is known when they load.
+
+    A project's file may set none unless it is trusted: what a setting of such a tool does, only its author knows.
+    """
+    parts = path.split(".")
+    if len(parts) == 3 and parts[0] == "tools" and not _is_built_in(parts[1]):
+        return Key(path, "any", None, f"a setting of your own tool {parts[1]}", widens=True)
+    if len(parts) == 4 and parts[:2] == ["policy", "tools"] and not _is_built_in(parts[2]):
+        like = known_keys().get(f"policy.tools.calculator.{parts[3]}")
+        return replace(like, path=path) if like is not None else None
+    return None
+
+
+def _is_built_in(name: str) -> bool:
+    from llmspell_tools.manifest import TOOLS  # imported by now
+
+    return name.replace("_", "-") in TOOLS
 
 
 def is_later(path: str) -> bool:
