@@ -86,6 +86,15 @@ def invoked(registry, name, params):
         return error
 
 
+def check_key(tool, error):
+    """A limit that can be set is named as it stands in a configuration file."""
+    key = error.details.get("key")
+    if key is not None and tool.name != "csv-analyzer":
+        table, _, setting = key.partition(" ")
+        assert table == f"[tools.{tool.name.replace('-', '_')}]"
+        assert setting in tool.settings
+
+
 def outcome(registry, name, params):
     """Call; return the error if there is one, after looking at it or at the answer."""
     came = invoked(registry, name, params)
@@ -94,6 +103,7 @@ def outcome(registry, name, params):
         assert "exception" not in came.details, came.message  # a bug of the tool
         assert name in TALKATIVE or len(came.message) < LONGEST_MESSAGE
         json.dumps(came.as_json())
+        check_key(registry.get(name), came)
         return came
     try:
         dumps(came.output)
@@ -127,6 +137,23 @@ def test_ten_megabytes_are_taken_or_refused(registry, folder, name):
     if parameter is None:
         parameter = "operation"
     outcome(registry, name, {**example(tool, folder), parameter: "x" * 10_000_000})
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if ToolRegistry().get(name).settings])
+def test_a_limit_is_named_by_its_key(folder, name):
+    """With every limit at its least, the examples run into one, or do not need it."""
+    settings = {key: 1 for key, value in ToolRegistry().get(name).settings.items() if type(value) is int}
+    here = {"read": [str(folder)], "write": [str(folder)], "run": ["standard"], "env": ["standard"]}
+    registry = ToolRegistry(
+        policy=Policy.from_json({"ceiling": "privileged", "allow": here}), settings={name: settings}
+    )
+    (folder / "a.txt").write_text("one\ntwo\n")
+    for one in registry.get(name).examples:
+        for file, content in one.get("files", {}).items():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_text(content)
+        params = json.loads(json.dumps(one["params"]).replace("{folder}", str(folder)))
+        outcome(registry, name, {**params, "timeout_ms": 1} if name == "file-watcher" else params)
 
 
 @pytest.mark.parametrize("name", NAMES)

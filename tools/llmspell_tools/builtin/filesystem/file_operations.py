@@ -335,7 +335,7 @@ class _Call:
         if size > limit:
             raise LimitExceeded(
                 f"{size} bytes are over the limit of {limit}; raise [tools.file_operations] max_file_bytes to allow it",
-                details={"limit": limit, "actual": size, "key": "tools.file_operations.max_file_bytes"},
+                details={"limit": limit, "actual": size, "key": "[tools.file_operations] max_file_bytes"},
             )
 
 

@@ -124,7 +124,7 @@ def _check_size(chars: int, limit: int) -> None:
         raise LimitExceeded(
             f"text of {chars} characters is over the limit of {limit}; "
             "raise [tools.text_manipulator] max_text_chars to allow it",
-            details={"limit": limit, "actual": chars, "key": "tools.text_manipulator.max_text_chars"},
+            details={"limit": limit, "actual": chars, "key": "[tools.text_manipulator] max_text_chars"},
         )
 
 
