@@ -505,7 +505,7 @@ def test_a_slip_in_a_built_in_tool_s_table_is_not_passed_over(tmp_path, capsys):
     (tmp_path / "home/.llmspell").mkdir()
     (tmp_path / "home/.llmspell/config.toml").write_text("[tools.hash_calculater]\nmax_file_bytes = 5\n")
 
-    assert "did you mean 'tools.hash_calculator.max_file_bytes'?" in said(["tool", "list"], capsys)[2]
+    assert "did you mean 'hash_calculator'?" in said(["tool", "list"], capsys)[2]
 
 
 def test_the_policy_may_speak_of_an_own_tool(tmp_path, capsys):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from llmspell.config.keys import is_later, known_keys, own_tool_key, problem
 from llmspell_tools.errors import ConfigurationError
-from llmspell_tools.nearest import did_you_mean
+from llmspell_tools.nearest import did_you_mean, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -121,9 +121,9 @@ def _check(found: ConfigFile, table: dict[str, JsonValue], lines: dict[str, int]
         place = _place(found.path, lines, path)
         key = known.get(path)
         if key is None and not is_later(path) and (key := own_tool_key(path)) is not None:
-            hint = did_you_mean(path, known)
-            if hint:
-                found.warnings.append(f"{place}: '{path}' is taken for a key of your own tool{hint}")
+            meant = nearest(path.split(".")[-2], [name.split(".")[-2] for name in known if name.startswith("tools.")])
+            if meant and meant != "tools":
+                found.warnings.append(f"{place}: '{path}' is taken for your own tool's; did you mean '{meant}'?")
         if key is None:
             if is_later(path):
                 found.warnings.append(f"{place}: '{path}' is a key of the original llmspell that is not used here yet")
