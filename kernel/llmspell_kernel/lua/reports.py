@@ -22,27 +22,23 @@ class Reports:
         front: Shows it.
     """
 
-    __slots__ = ("_front", "_work", "since")
+    __slots__ = ("_front", "since", "work")
 
     def __init__(self, front: Front) -> None:
         self._front = front
-        self._work: str | None = None
+        #: Id of what the tool that runs has reported about; None if it has said nothing.
+        self.work: str | None = None
         #: Monotonic time when the outermost tool that runs was called.
         self.since = 0.0
 
     def __call__(self, done: float, total: float | None = None, message: str = "") -> None:
         """Take a report: `ToolContext.progress`."""
-        if self._work is None:
-            self._work = f"tool-{next(_numbers)}"
-        self._front.progress(self._work, done, total, message, "running", self.since)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the tool has reported something."""
-        return self._work is not None
+        if self.work is None:
+            self.work = f"tool-{next(_numbers)}"
+        self._front.progress(self.work, done, total, message, "running", self.since)
 
     def close(self, state: WorkState) -> None:
-        """Say how the tool ended."""
-        work, self._work = self._work, None
+        """Say how the tool ended, if it has reported anything."""
+        work, self.work = self.work, None
         if work is not None:
             self._front.progress(work, 0, None, "", state, self.since)

@@ -140,8 +140,22 @@ class ToolCalls:
             blocking = self._blocking[name] = self._registry.get(name).blocking
         if run.in_tool:
             result = self._invoke(run, name, parameters, blocking)
-        else:
-            result = self._call_outermost(run, name, parameters, blocking)
+        else:  # a tool that no other tool has called: what it reports of its progress ends with it
+            reports = self._reports
+            reports.since = monotonic()
+            run.in_tool = True
+            try:
+                if blocking:
+                    result = self._invoke(run, name, parameters, blocking)
+                else:
+                    result = self._registry.invoke(name, parameters, context=run.context)
+            except BaseException:
+                reports.close("failed")
+                raise
+            finally:
+                run.in_tool = False
+            if reports.work is not None:
+                reports.close("done")
         if result._text is None and not result.metadata and not result._media:
             answer = self._shapes.match_last(result.output)
             if answer is not None:
@@ -171,23 +185,6 @@ class ToolCalls:
         """Return the text of a result of this shape, made from its fields."""
         fields = self._decoder.value(tokens)
         return to_lua_text(jsontext.dumps(self._shapes.shapes[number - 1].ordered(fields), 2))
-
-    def _call_outermost(self, run: Run, name: str, parameters: dict[str, Any], blocking: bool) -> ToolResult:
-        """Call a tool that no other tool has called; what it reports of its progress ends with it."""
-        reports = self._reports
-        reports.since = monotonic()
-        run.in_tool = True
-        try:
-            result = self._invoke(run, name, parameters, blocking)
-        except BaseException:
-            if reports.is_open:
-                reports.close("failed")
-            raise
-        finally:
-            run.in_tool = False
-        if reports.is_open:
-            reports.close("done")
-        return result
 
     def _invoke(self, run: Run, name: str, parameters: dict[str, Any], blocking: bool) -> ToolResult:
         if not blocking:
