@@ -515,3 +515,13 @@ def test_the_policy_may_speak_of_an_own_tool(tmp_path, capsys):
     (tmp_path / "home/.llmspell/config.toml").write_text("[policy.tools.greeter]\nceiling = 'safe'\n")
 
     assert said(["tool", "invoke", "greeter", "name=X", "--tools-dir", str(tmp_path / "mine")], capsys)[0] == 4
+
+
+def test_what_a_tool_prints_while_it_runs_does_not_mix_with_its_result(tmp_path, capsys):
+    text = GREETER.replace("    context.check()", "    print('looking for', name)").replace('print("greeter is', '#("')
+    (tmp_path / "greeter.py").write_text(text, encoding="utf-8")
+    words = ["tool", "invoke", "greeter", "name=Bo", "--tools-dir", str(tmp_path)]
+    status, out, err = said([*words, "--output", "json"], capsys)
+
+    assert (status, json.loads(out)["status"], err) == (0, "ok", "looking for Bo\n")
+    assert said([*words, "--select", "text", "--raw"], capsys) == (0, "Hello, Bo!\n", "looking for Bo\n")

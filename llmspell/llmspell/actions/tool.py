@@ -58,11 +58,13 @@ def invoke(
         tool = registry.get(words[0])
         name = tool.name
         values = _values(tool, params, words[1:])
+        shown, sys.stdout = sys.stdout, sys.stderr  # what somebody's tool prints is no result
         try:
             result = registry.invoke(
                 name, values, context=registry.context(progress=bar, ask=assembly.asker(options)), timeout_s=timeout_s
             )
         finally:
+            sys.stdout = shown
             if bar is not None:
                 bar.clear()
         duration_ms = (perf_counter() - begin) * 1000
