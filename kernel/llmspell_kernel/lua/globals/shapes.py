@@ -5,7 +5,8 @@ made for it: one in Python that takes the scalars out of such a value, one in Lu
 constructor. So a call's result costs one crossing of its scalars, and nothing of Python stays alive behind it: the
 text, which is seldom read, is made again from the fields, in the shape's order of keys.
 
-A value with anything but scalars and dicts in it (null, lists, integers beyond 64 bit) has no shape. It knows no tool.
+A value with anything but scalars and dicts in it (null, lists, integers beyond 64 bit) has no shape, nor has one with a
+key that its table needs for something else. It knows no tool.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _MAX_SHAPES = 500
 #: A Lua function takes at most 255 registers, and larger constructors gain nothing.
 _MAX_VALUES = 100
+#: Keys of a result's table in Lua that are not of its output: an output with one of them could not be made again.
+_TAKEN = frozenset(("metadata", "media", "text", "_raw_text", "data"))
 _NUMBER = f"({{0}}.__class__ is float or {{0}}.__class__ is int and {-(2**63)} <= {{0}} < {2**63})"
 _CHECKS: dict[type, str] = {
     str: "{0}.__class__ is str and {0}.isascii()",
@@ -79,7 +82,7 @@ class Shapes:
     def match(self, value: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """Return the answer for `value`, or None if it has no shape, or a new one."""
         keys: list[object] = []
-        if not _collect(value, keys):
+        if not _TAKEN.isdisjoint(value) or not _collect(value, keys):
             return None
         key = tuple(keys)
         shape = self._known.get(key)
