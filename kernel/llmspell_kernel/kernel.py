@@ -41,6 +41,7 @@ from llmspell_kernel.handlers.kernel_info import kernel_info_request
 from llmspell_kernel.handlers.shutdown import shutdown_request
 from llmspell_kernel.handlers.tool import ToolDesk, tool_request
 from llmspell_kernel.history import History
+from llmspell_kernel.language import Languages
 from llmspell_kernel.lifecycle import EXIT_FORCED, Lifecycle, parent_watch
 from llmspell_kernel.log import LimitedLog
 from llmspell_kernel.output import Output
@@ -191,14 +192,15 @@ class Kernel:
     ) -> dict[str, Handler]:
         own_tools = OwnTools(lambda: engine.registry(registry), self.running, self.output.write)
         cells = Cells(engine, self.output, self.running, cell_timeout_s, own_tools)
-        cells.history, cells.language = self.history, engine
+        language = Languages(engine)
+        cells.history, cells.language = self.history, language
         desk = ToolDesk(lambda: engine.registry(registry), self.running, own_tools)
         return {
             "kernel_info_request": kernel_info_request,
             "execute_request": partial(execute_request, cells),
-            "complete_request": partial(complete_request, engine),
-            "inspect_request": partial(inspect_request, engine),
-            "is_complete_request": partial(is_complete_request, engine),
+            "complete_request": partial(complete_request, language),
+            "inspect_request": partial(inspect_request, language),
+            "is_complete_request": partial(is_complete_request, language),
             "history_request": partial(history_request, self.history),
             "comm_info_request": partial(comm_info_request, self.comms),
             "comm_open": partial(comm_open, cells, self.comms),

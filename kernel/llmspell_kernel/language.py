@@ -64,3 +64,31 @@ class Language(Protocol):
     def is_complete(self, code: str) -> tuple[str, str] | None:
         """Return Jupyter's status of a cell and the indent of its next line, None as in `complete`."""
         ...
+
+
+class Languages:
+    """Several languages as one: the first that does not answer None has the word.
+
+    Args:
+        languages: In the order in which they are asked; the last one takes any cell.
+    """
+
+    __slots__ = ("_languages",)
+
+    def __init__(self, *languages: Language) -> None:
+        self._languages = languages
+
+    def complete(self, code: str, cursor: int) -> Completion | None:
+        """Return the first answer; see `Language.complete`."""
+        answers = (language.complete(code, cursor) for language in self._languages)
+        return next((answer for answer in answers if answer is not None), None)
+
+    def inspect(self, code: str, cursor: int, detail: int) -> dict[str, str] | None:
+        """Return the first answer; see `Language.inspect`."""
+        answers = (language.inspect(code, cursor, detail) for language in self._languages)
+        return next((answer for answer in answers if answer is not None), None)
+
+    def is_complete(self, code: str) -> tuple[str, str] | None:
+        """Return the first answer; see `Language.is_complete`."""
+        answers = (language.is_complete(code) for language in self._languages)
+        return next((answer for answer in answers if answer is not None), None)
