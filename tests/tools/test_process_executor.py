@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 import textwrap
 import threading
@@ -377,3 +378,99 @@ def test_standard_programs_work_on_files_inside(run, root):
     assert run("grep", "-n", "a", "a.txt")["stdout"] == "2:a\n"
     assert run("wc", "-l", "a.txt")["stdout"] == "2 a.txt\n"
     assert run("which", "ls")["stdout"] == "/usr/bin/ls\n"
+
+
+DAEMON = """
+    import os, time
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            with open({draft!r}, "w") as file:
+                file.write(str(os.getpid()))
+            os.rename({draft!r}, {pid!r})
+            os.closerange(0, 100)
+            time.sleep(60)
+        os._exit(0)
+    os.close(writing)
+    os.read(reading, 1)
+"""
+
+
+def test_a_daemon_that_left_the_session_and_its_pipes_is_killed(root):
+    """security-and-reliability 3, "process exec": no orphan after the call."""
+    got = python(root, DAEMON.format(draft=str(root / "draft"), pid=str(root / "pid")), {"timeout_s": 5})
+
+    assert got["exit_code"] == 0
+    assert got["timed_out"] is False
+    assert is_gone(root / "pid")
+
+
+def test_many_short_orphans_are_collected_while_the_program_runs(root):
+    code = """
+        import os
+        for _ in range(200):
+            pid = os.fork()
+            if pid == 0:
+                if os.fork() == 0:
+                    os._exit(0)
+                os._exit(0)
+            os.waitpid(pid, 0)
+        print("done")
+    """
+
+    assert python(root, code, {"timeout_s": 20, "max_processes": 40})["stdout"] == "done\n"
+
+
+def test_a_program_that_kills_its_launcher_does_not_survive_it(root):
+    code = f"""
+        import os, time
+        with open({str(root / "pid")!r}, "w") as file:
+            file.write(str(os.getpid()))
+        os.kill(os.getppid(), 9)
+        time.sleep(60)
+    """
+    got = python(root, code, {"timeout_s": 5})
+
+    assert got["signal"] == "SIGKILL"
+    assert is_gone(root / "pid")
+    assert python(root, "print(1)")["stdout"] == "1\n"
+
+
+def test_programs_end_when_the_tools_process_is_killed(root):
+    code = f"""
+        import sys
+        from llmspell_tools.policy import Policy
+        from llmspell_tools.registry import ToolRegistry
+        rules = {{"read": [{str(root)!r}], "run": [sys.executable]}}
+        registry = ToolRegistry(policy=Policy.from_json({{"ceiling": "restricted", "allow": rules}}))
+        program = "import os, time; open({str(root / "pid")!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+        registry.invoke("process-executor", {{"executable": sys.executable, "arguments": ["-I", "-S", "-c", program]}})
+    """
+    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], cwd=root) as child:
+        wait_for(root / "pid")
+        child.kill()
+
+    assert is_gone(root / "pid")
+
+
+def test_programs_run_side_by_side_and_one_after_the_other(run):
+    answers = {}
+
+    def call(number):
+        for at in range(5):
+            answers[number, at] = run("echo", f"{number} {at}")["stdout"]
+
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert answers == {(number, at): f"{number} {at}\n" for number in range(4) for at in range(5)}
+
+
+def test_a_program_that_was_stopped_does_not_hinder_the_next(root):
+    for _ in range(3):
+        assert python(root, "import time; time.sleep(60)", {"timeout_s": 0.05})["timed_out"] is True
+        assert python(root, "print(1)")["stdout"] == "1\n"

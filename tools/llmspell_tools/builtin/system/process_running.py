@@ -1,39 +1,31 @@
-"""One child program from start to end: own session, limits, output cap, and nothing of it left when this returns.
+"""One program from start to end: own session, limits, output cap, and nothing of it left when this returns.
 
-The parent polls the pipes and looks up ten times a second for its deadline, for an interrupt and for the number of
-processes in the child's session. At the end the whole session gets SIGTERM and then SIGKILL, and whoever else still
-holds one of the pipes (a grandchild that left the session) is killed as well. The child is collected last, so its id,
-which names the session, is nobody else's meanwhile. Linux: sessions and pipe holders are found in /proc; elsewhere only
-the process group is known.
+A launcher (`process_launcher.py`, kept warm between calls) starts the program, collects it and ends all that it
+started; this process polls the output pipes and looks up ten times a second for its deadline, for an interrupt and for
+the number of processes. On Linux that covers also who has left the session; elsewhere only the process group is known.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 import time
 
-from llmspell_tools.builtin.system import process_launcher
+from llmspell_tools.builtin.system import process_launching
 from llmspell_tools.errors import LimitExceeded, ToolExecutionError, ToolUnavailable
-from llmspell_tools.isolated_process import has_ended, signal_name
-from llmspell_tools.jsontext import dumps
+from llmspell_tools.isolated_process import signal_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import signal as _signal
     from collections.abc import Mapping, Sequence
     from typing import Any
 
     from llmspell_tools.definition import ToolContext
     from llmspell_tools.types import JsonObject
-else:
-    import _signal  # the C half: `signal` itself imports enum
 
 _LOOK_UP_MS = 100.0
-_GRACE_S = 0.5
+#: How long the launcher may take to end all: its own patience and some more.
+_END_S = 7.0
 _CHUNK_BYTES = 1 << 18
-_LAUNCHER = process_launcher.__file__
-_DEFAULTS = ("SIGINT", "SIGTERM", "SIGALRM", "SIGIO", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGCHLD", "SIGPIPE")
 
 
 class Outcome:
@@ -62,10 +54,12 @@ class Outcome:
 class _Output:
     """What comes out of one pipe: kept up to the cap, read and dropped beyond."""
 
-    __slots__ = ("_cap", "_kept", "_total", "fd")
+    __slots__ = ("_cap", "_kept", "_total", "fd", "is_open")
 
     def __init__(self, fd: int, cap: int) -> None:
         self.fd = fd
+        #: Whether there may be more later.
+        self.is_open = True
         self._cap = cap
         self._kept = bytearray()
         self._total = 0
@@ -74,17 +68,15 @@ class _Output:
     def is_cut(self) -> bool:
         return self._total > self._cap
 
-    def read(self) -> bool:
-        """Read what is there; return whether there may be more later."""
+    def read(self) -> None:
+        """Read what is there."""
         try:
             piece = os.read(self.fd, _CHUNK_BYTES)
         except BlockingIOError:
-            return True
-        if not piece:
-            return False
+            return
+        self.is_open = bool(piece)
         self._total += len(piece)
         self._kept += piece[: self._cap - len(self._kept)]
-        return True
 
     def text(self) -> str:
         text = self._kept.decode("utf-8", "replace")
@@ -109,6 +101,7 @@ def run_program(
         ToolTimeout, Cancelled: Of the run; the tool's own time gives an outcome.
     """
     child = _Child(context, path, arguments, folder_fd, environment)
+    timed_out = False
     try:
         timed_out = child.wait()
     finally:
@@ -119,163 +112,157 @@ def run_program(
 
 
 class _Child:
-    __slots__ = ("_context", "_pid", "_pidfd", "_settings", "_started", "_status_fd", "failure", "stderr", "stdout")
+    """A program, from the call to its launcher on."""
+
+    __slots__ = (
+        "_context", "_is_gone", "_launcher", "_pid", "_settings", "_started", "_status", "failure", "stderr", "stdout",
+    )  # fmt: skip
 
     def __init__(
-        self,
-        context: ToolContext,
-        path: str,
-        arguments: Sequence[str],
-        folder_fd: int,
-        environment: Mapping[str, str],
+        self, context: ToolContext, path: str, arguments: Sequence[str], folder_fd: int, environment: Mapping[str, str]
     ) -> None:
         if not hasattr(os, "posix_spawn"):
             raise ToolUnavailable("process-executor needs a POSIX system (Linux, macOS)")
         settings: Mapping[str, Any] = context.settings
         self._context = context
         self._settings = settings
+        self._pid = 0
+        #: Whether the launcher is.
+        self._is_gone = False
+        self._status: int | None = None
         self.failure = b""
-        timeout_s = settings["timeout_s"]
-        limits: JsonObject = {
-            "RLIMIT_CORE": 0,
-            "RLIMIT_CPU": int(timeout_s) + 2,
-            "RLIMIT_AS": settings["max_memory_bytes"],
-            "RLIMIT_FSIZE": settings["max_file_bytes"],
-            "RLIMIT_NOFILE": 256,
-            "RLIMIT_NPROC": _own_processes() + settings["max_processes"],
+        call: JsonObject = {
+            "program": path,
+            "arguments": [*arguments],
+            "environment": {**environment},
+            "limits": _limits(settings),
         }
-        call = dumps({"limits": limits, "environment": {**environment}})
-        command = [sys.executable, "-I", "-S", _LAUNCHER, call, path, *arguments]
-        self._pid, out, err, self._status_fd = _spawn(command, folder_fd, path)
-        self._started = time.monotonic()
+        (out, their_out), (err, their_err) = os.pipe(), os.pipe()
         cap = settings["max_output_bytes"]
         self.stdout, self.stderr = _Output(out, cap), _Output(err, cap)
-        self._pidfd = os.pidfd_open(self._pid) if hasattr(os, "pidfd_open") else -1
+        try:
+            os.set_blocking(out, False)
+            os.set_blocking(err, False)
+            self._started = time.monotonic()
+            self._launcher = process_launching.launch(call, (folder_fd, their_out, their_err))
+        except OSError as error:
+            os.close(out)
+            os.close(err)
+            raise _not_started(path, str(error.errno).encode()) from error
+        finally:
+            os.close(their_out)
+            os.close(their_err)
 
     def wait(self) -> bool:
         """Read until the program ends; return whether its time ran out first."""
-        import select
-
-        poll = select.poll()
-        outputs = {output.fd: output for output in (self.stdout, self.stderr)}
-        for fd in (*outputs, *([self._pidfd] if self._pidfd >= 0 else [])):
-            poll.register(fd, select.POLLIN)
         deadline = self._started + self._settings["timeout_s"]
         looked = self._started
         while True:
             now = time.monotonic()
             if now >= deadline:
                 return True
-            wait_ms = min(_LOOK_UP_MS if self._pidfd >= 0 else 5.0, (deadline - now) * 1000.0 + 1.0)
-            for fd, _ in poll.poll(wait_ms):
-                output = outputs.get(fd)
-                if output is not None and not output.read():
-                    poll.unregister(fd)
-            if has_ended(self._pid):
+            if self._poll(min(_LOOK_UP_MS, (deadline - now) * 1000.0 + 1.0)):
                 return False
             self._context.check()
-            self._context.progress(0, None, "running")
             if now - looked > _LOOK_UP_MS / 1000.0:
                 looked = now
                 self._check_number()
 
     def end(self) -> int:
         """End what is left, read what is left, and return the program's status; negative for a signal."""
+        keep = True
         try:
-            self._end_session()
+            if self._is_running():
+                keep = False
+                self._launcher.stop()
+                give_up = time.monotonic() + _END_S
+                while not self._poll(_LOOK_UP_MS) and time.monotonic() < give_up:
+                    pass
+            if self._status is None and not self.failure:
+                keep = False
+                self._kill_remains()
             self._drain()
-            self.failure = _read_all(self._status_fd)
         finally:
-            for fd in (self.stdout.fd, self.stderr.fd, self._status_fd, self._pidfd):
-                if fd >= 0:
-                    os.close(fd)
-            try:
-                status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
-            except ChildProcessError:
-                status = -1
-        return status
+            if keep:
+                process_launching.give_back(self._launcher)
+            else:
+                self._launcher.close()
+            for output in (self.stdout, self.stderr):
+                os.close(output.fd)
+        return -9 if self._status is None else self._status
+
+    def _is_running(self) -> bool:
+        return self._status is None and not self.failure and not self._is_gone
+
+    def _poll(self, wait_ms: float) -> bool:
+        """Read what comes within a time; return whether the program has ended or never started."""
+        import select
+
+        poll = select.poll()
+        outputs = {output.fd: output for output in (self.stdout, self.stderr) if output.is_open}
+        for fd in (*outputs, self._launcher.fd):
+            poll.register(fd, select.POLLIN)
+        for fd, _ in poll.poll(wait_ms):
+            output = outputs.get(fd)
+            if output is not None:
+                output.read()
+            else:
+                self._take_lines()
+        return not self._is_running()
+
+    def _take_lines(self) -> None:
+        line = self._launcher.line()
+        while line:
+            word, _, rest = line.partition(b" ")
+            if word == b"started":
+                self._pid = int(rest)
+            elif word == b"failed":
+                self.failure = rest
+            else:
+                self._status = int(rest)
+            line = self._launcher.line() if self._launcher.has_line() else b""
+        if line is None:
+            self._is_gone = True
+            if not self._pid:
+                self.failure = b"0 its launcher has ended"
+
+    def _kill_remains(self) -> None:
+        """Do what the launcher cannot any more."""
+        from llmspell_tools.builtin.system.process_remains import kill_holders, kill_session
+
+        if self._pid:
+            kill_session(self._pid)
+        for output in (self.stdout, self.stderr):
+            kill_holders(output.fd)
 
     def _check_number(self) -> None:
+        from llmspell_tools.builtin.system.process_remains import descendants
+
         most = self._settings["max_processes"]
-        if len(_session(self._pid)) > most:
+        if descendants(self._launcher.pid) > most:
             key = "[tools.process_executor] max_processes"
             raise LimitExceeded(
                 f"the program started more than {most} processes; the limit is {key}",
                 details={"key": key, "limit": most},
             )
 
-    def _end_session(self) -> None:
-        """SIGTERM to all, a moment, then SIGKILL until none is left."""
-        if not has_ended(self._pid):
-            _signal_all(self._pid, _signal.SIGTERM)
-            give_up = time.monotonic() + _GRACE_S
-            while not has_ended(self._pid) and time.monotonic() < give_up:
-                self.stdout.read()
-                self.stderr.read()
-                time.sleep(0.002)
-        for _ in range(100):
-            _signal_all(self._pid, _signal.SIGKILL)
-            if has_ended(self._pid) and not _session(self._pid):
-                return
-            time.sleep(0.002)
-
     def _drain(self) -> None:
-        """Read to the end of the pipes; end whoever holds one of them and is not known."""
-        for output in (self.stdout, self.stderr):
-            if not self._read_to_end(output):
-                for pid in _holders(output.fd):
-                    _kill(pid, _signal.SIGKILL)
-                self._read_to_end(output)
-
-    def _read_to_end(self, output: _Output) -> bool:
+        """Read to the end of the pipes, which nobody holds any more."""
         give_up = time.monotonic() + 0.05
-        while True:
-            try:
-                piece_there = output.read()
-            except OSError:
-                return True
-            if not piece_there:
-                return True
-            if time.monotonic() > give_up:
-                return False
+        for output in (self.stdout, self.stderr):
+            while output.is_open and time.monotonic() < give_up:
+                output.read()
 
 
-def _spawn(command: list[str], folder_fd: int, path: str) -> tuple[int, int, int, int]:
-    """Start the launcher; return its id and our ends of its stdout, stderr and status pipes."""
-    import fcntl
-
-    ours: list[int] = []
-    theirs: list[int] = []
-    try:
-        theirs.append(os.open(os.devnull, os.O_RDONLY))
-        for _ in range(3):
-            reading, writing = os.pipe()
-            ours.append(reading)
-            theirs.append(writing)
-        theirs.insert(3, os.dup(folder_fd))
-        # Above the numbers that the child's get, so that no copy overwrites the next one's source.
-        for at, fd in enumerate(theirs):
-            theirs[at] = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 16)
-            os.close(fd)
-        pid = os.posix_spawn(
-            command[0],
-            command,
-            {},
-            file_actions=[(os.POSIX_SPAWN_DUP2, fd, at) for at, fd in enumerate(theirs)],
-            setsid=True,
-            setsigmask=[],
-            setsigdef=[getattr(_signal, name) for name in _DEFAULTS],
-        )
-    except OSError as error:
-        for fd in ours:
-            os.close(fd)
-        raise _not_started(path, str(error.errno).encode()) from error
-    finally:
-        for fd in theirs:
-            os.close(fd)
-    for fd in ours:
-        os.set_blocking(fd, False)
-    return pid, ours[0], ours[1], ours[2]
+def _limits(settings: Mapping[str, Any]) -> JsonObject:
+    return {
+        "RLIMIT_CORE": 0,
+        "RLIMIT_CPU": int(settings["timeout_s"]) + 2,
+        "RLIMIT_AS": settings["max_memory_bytes"],
+        "RLIMIT_FSIZE": settings["max_file_bytes"],
+        "RLIMIT_NOFILE": 256,
+        "RLIMIT_NPROC": _own_processes() + settings["max_processes"],
+    }
 
 
 def _not_started(path: str, failure: bytes) -> ToolExecutionError:
@@ -285,72 +272,16 @@ def _not_started(path: str, failure: bytes) -> ToolExecutionError:
     return ToolExecutionError(f"cannot run '{path}': {reason}", details={"path": path, "errno": code, "reason": reason})
 
 
-def _read_all(fd: int) -> bytes:
-    try:
-        return os.read(fd, 4096)
-    except BlockingIOError:
-        return b""
-
-
-def _signal_all(session: int, number: int) -> None:
-    try:
-        os.killpg(session, number)
-    except (ProcessLookupError, PermissionError):
-        pass  # the group is gone; parts of the session may not be
-    for pid in _session(session):
-        _kill(pid, number)
-
-
-def _kill(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except (ProcessLookupError, PermissionError):
-        pass  # gone already
-
-
-def _session(session: int) -> list[int]:
-    """Return the living processes of a session (Linux)."""
-    found: list[int] = []
-    for pid in _processes():
-        try:
-            with open(f"/proc/{pid}/stat", "rb") as file:
-                fields = file.read().rpartition(b")")[2].split()
-        except OSError:
-            continue  # it has ended
-        if int(fields[3]) == session and fields[0] not in (b"Z", b"X"):
-            found.append(pid)
-    return found
-
-
-def _holders(fd: int) -> list[int]:
-    """Return the processes that hold the other end of a pipe (Linux), but not this one."""
-    pipe = f"pipe:[{os.fstat(fd).st_ino}]"
-    found: list[int] = []
-    for pid in _processes():
-        folder = f"/proc/{pid}/fd"
-        try:
-            if pid != os.getpid() and any(os.readlink(f"{folder}/{each}") == pipe for each in os.listdir(folder)):
-                found.append(pid)
-        except OSError:
-            continue  # it has ended, or is somebody else's
-    return found
-
-
-def _processes() -> list[int]:
-    try:
-        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    except OSError:
-        return []
-
-
 def _own_processes() -> int:
-    """Return how many processes (and threads, roughly) this user has: the system's limit counts them all."""
+    """Return how many processes and threads this user has: the system's limit counts them all."""
     own = os.getuid()
     count = 0
-    for pid in _processes():
-        try:
-            if os.stat(f"/proc/{pid}").st_uid == own:
-                count += len(os.listdir(f"/proc/{pid}/task"))
-        except OSError:
-            continue  # it has ended
+    for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
+        if name.isdigit():
+            try:
+                found = os.stat(f"/proc/{name}/task")
+            except OSError:
+                continue  # it has ended
+            if found.st_uid == own:
+                count += found.st_nlink - 2  # a folder's links: its own two and one of each folder in it, a thread
     return count or 1000
