@@ -58,7 +58,7 @@ def test_what_was_seen_before_is_not_fresh():
 
     sketch.add(["a", "b", "a"])
 
-    assert set(sketch.unseen(["b", "c"])) == {"c"}
+    assert set(sketch.unseen({"b", "c"})) == {"c"}
     assert sketch.count == 2
 
 

@@ -11,7 +11,8 @@ not text; the median is real; every operation guesses the delimiter and keeps it
 from __future__ import annotations
 
 from llmspell_tools.builtin.data.csv_output import Output
-from llmspell_tools.builtin.data.csv_reading import ENCODINGS, CsvSource
+from llmspell_tools.builtin.data.csv_reading import CsvSource
+from llmspell_tools.builtin.data.csv_sniffing import ENCODINGS
 from llmspell_tools.builtin.options import check_options
 from llmspell_tools.definition import ToolContext, ToolResult, tool
 from llmspell_tools.envelope import envelope
@@ -135,7 +136,7 @@ _RETURNS = envelope_schema(
     annotations={"read_only": False, "destructive": False, "idempotent": True, "open_world": False},
     settings={
         "max_file_bytes": 500_000_000, "max_rows": 10_000_000, "max_columns": 16_384, "max_line_chars": 20_000_000,
-        "max_output_bytes": 50_000_000, "max_listed_errors": 1_000,
+        "max_output_bytes": 50_000_000, "max_listed_errors": 1_000, "engine": "auto",
     },
     examples=(
         {

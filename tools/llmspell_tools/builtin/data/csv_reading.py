@@ -15,6 +15,8 @@ from _csv import Error, field_size_limit, reader
 from itertools import chain, islice
 
 from llmspell_tools import files
+from llmspell_tools.builtin.data.csv_lines import breaks, breaks_in, end_of_rows, in_words, line_breaks, lines_of
+from llmspell_tools.builtin.data.csv_sniffing import ENCODINGS, SAMPLE_CHARS, guess_delimiter, guess_encoding
 from llmspell_tools.errors import InvalidParameters, LimitExceeded, ToolExecutionError
 
 TYPE_CHECKING = False
@@ -29,13 +31,6 @@ if TYPE_CHECKING:
     #: Is told a 1-based line and what is wrong there; returns to go on, or raises.
     Problem = Callable[[int, str], None]
 
-#: What `options.encoding` may be, with the name that results report.
-ENCODINGS = {
-    "utf-8": "UTF-8", "utf-16": "UTF-16", "utf-16le": "UTF-16LE", "utf-16be": "UTF-16BE",
-    "windows-1252": "windows-1252", "iso-8859-1": "ISO-8859-1", "ascii": "US-ASCII",
-}  # fmt: skip
-DELIMITERS = (",", ";", "\t", "|")
-_SAMPLE_CHARS = 1 << 16
 _BLOCK_CHARS = 1 << 18
 _BATCH_CHARS = 1 << 20
 _BATCH_FIELDS = 400_000
@@ -69,6 +64,9 @@ class CsvSource:
         self._taken = 0  # characters of the batch that is being read
         self._done = 0
         self._rows = 0
+        self._is_left_over = False
+        self.is_unicode = True
+        self._base = 0  # lines before those that the reader counts
         self.size_bytes = 0
         self.encoding = ENCODINGS["utf-8"]
         self._stream = self._open_text(text or "") if path is None else self._open_file(path, encoding)
@@ -76,7 +74,7 @@ class CsvSource:
             self.delimiter = _checked(delimiter) if delimiter else guess_delimiter(self._sample())
             if field_size_limit() < self._max_line:
                 field_size_limit(self._max_line)  # one limit for the whole process, so it is only ever raised
-            self._reader = reader(self._lines(), delimiter=self.delimiter, strict=True)
+            self._reader = self._reader_of(self._lines())
             self.header = self._read_header()
         except BaseException:
             self._stream.close()
@@ -89,6 +87,11 @@ class CsvSource:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._stream.close()
+
+    @property
+    def engine(self) -> str:
+        """The setting: polars, python or auto."""
+        return str(self._context.settings["engine"])
 
     @property
     def names(self) -> list[str]:
@@ -121,16 +124,14 @@ class CsvSource:
         ended = False
         while not ended:
             self._context.check()
-            before = self._reader.line_num
+            before = self._base + self._reader.line_num
             rows, wrong, ended = self._take(step, most)
             broken = self._after(before, rows) if wrong else 0
             if set(map(len, rows)) - {width}:
                 rows = self._even(rows, before, problem)
             if rows:
-                self._count(len(rows))
+                self.count(len(rows), self._taken)
                 yield rows
-                self._done += self._taken
-                self._context.progress(min(self._done, self.size_bytes), self.size_bytes, f"{self._rows} rows")
             if wrong:
                 problem(broken, wrong)
 
@@ -143,7 +144,7 @@ class CsvSource:
             try:
                 rows.extend(islice(self._reader, step))
             except Error as error:
-                return rows, _in_words(str(error), self._max_line), False
+                return rows, in_words(str(error), self._max_line), False
             except UnicodeDecodeError as error:
                 raise self._not_text(error) from None
             if len(rows) < wanted:
@@ -158,18 +159,108 @@ class CsvSource:
                 even.append(row)
             elif row:
                 problem(line + 1, f"{len(row)} field{'' if len(row) == 1 else 's'} where the header has {width}")
-            line += _line_breaks(row) + 1
+            line += line_breaks(row) + 1
         return even
 
     def _after(self, line: int, rows: list[Row]) -> int:
         """Return the line after these rows, where the next one starts."""
-        return line + sum(_line_breaks(row) + 1 for row in rows) + 1
+        return line + sum(line_breaks(row) + 1 for row in rows) + 1
 
-    def _count(self, rows: int) -> None:
+    def blocks(self, size: int) -> Iterator[bytes]:
+        """Yield what stands after the header as UTF-8, in blocks of about `size` bytes that are whole rows.
+
+        Whoever takes a block gives it to `rows_of`, or looks after its rows by itself and tells `count`. Ends early
+        where quotes are such that only a reader can tell where rows end, at once where the input is not UTF-8;
+        `batches` then gives the rest.
+        """
+        raw = self._behind_header()
+        rest = b""
+        while raw is not None:
+            self._context.check()
+            more = raw.read(size)
+            block = rest + more
+            end = end_of_rows(block, is_last=not more)
+            if not end:
+                rest = block
+                if more and len(block) <= self._max_line:
+                    continue
+                raw.seek(-len(block), io.SEEK_CUR)
+                self._reader = self._reader_of(self._lines())
+                return
+            rest = block[end:]
+            block = block[:end]
+            before = self._base
+            if b"\0" in block:
+                self._refuse_nul(before + breaks_in(block[: block.find(b"\0")]) + 1)
+            yield block
+            if self._is_left_over:
+                raw.seek(-len(block) - len(rest), io.SEEK_CUR)
+                self._reader = self._reader_of(self._lines())
+                return
+            self._base = before + breaks_in(block)
+
+    def rows_of(self, block: bytes, problem: Problem | None) -> Iterator[list[Row]]:
+        """Yield the rows of a block that was just given out, as `batches` does; none if quotes make it doubtful.
+
+        Then `blocks` ends, and `batches` begins with this block.
+        """
+        self._is_left_over = b'"' in block and not self._is_whole(block)
+        if self._is_left_over:
+            return
+        self._reader = self._reader_of(lines_of(self.text_of(block)))
+        yield from self.batches(problem)
+        self.count(0, len(block))
+
+    def _is_whole(self, block: bytes) -> bool:
+        """Tell whether a reader that is given a block alone finds nothing wrong with its quotes, up to its end."""
+        if len(block) > _BLOCK_CHARS:
+            return False
+        try:
+            for _ in self._reader_of(lines_of(self.text_of(block))):
+                pass
+        except Error:
+            return False
+        return True
+
+    def text_of(self, block: bytes) -> str:
+        """Return a block's text.
+
+        Raises:
+            InvalidParameters: It is none.
+        """
+        try:
+            return block.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise self._not_text(error) from None
+
+    def count(self, rows: int, chars: int) -> None:
+        """Note that so many rows were taken, from so much text.
+
+        Raises:
+            LimitExceeded: More rows than `max_rows`.
+        """
         self._rows += rows
         limit = self._limit("max_rows")
         if self._rows > limit:
             raise self.over_limit("max_rows", f"more than {limit} rows", limit)
+        self._done += chars
+        self._context.progress(min(self._done, self.size_bytes), self.size_bytes, f"{self._rows} rows")
+
+    def _behind_header(self) -> Any:
+        """Return the bytes of UTF-8 input as a stream, at the first row; None of other input."""
+        if self.encoding != ENCODINGS["utf-8"] or not self.is_unicode:
+            return None
+        if isinstance(self._stream, io.StringIO):
+            content = self._stream.getvalue().encode("utf-8")
+            self._stream = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")
+        self._stream.seek(0)
+        head = "".join([self._stream.readline() for _ in range(self._reader.line_num)])
+        self._base = breaks(head)
+        self._stream.seek(0)
+        raw = self._stream.buffer
+        is_marked = isinstance(raw, io.BufferedReader) and raw.peek(3).startswith(b"\xef\xbb\xbf")
+        raw.seek(len(head.encode("utf-8")) + (3 if is_marked else 0))
+        return raw
 
     def over_limit(self, key: str, what: str, limit: int) -> LimitExceeded:
         """Return the error for a limit of this tool."""
@@ -194,7 +285,11 @@ class CsvSource:
 
     def _open_text(self, text: str) -> TextIO:
         text = text.removeprefix("\ufeff")
-        self.size_bytes = len(text.encode("utf-8", "surrogatepass"))
+        try:
+            self.size_bytes = len(text.encode("utf-8"))
+        except UnicodeEncodeError:  # half a surrogate pair
+            self.is_unicode = False
+            self.size_bytes = len(text.encode("utf-8", "surrogatepass"))
         self._check_size(self.size_bytes)
         return io.StringIO(text, newline="")
 
@@ -204,7 +299,7 @@ class CsvSource:
             self.size_bytes = stream.seek(0, 2)
             stream.seek(0)
             self._check_size(self.size_bytes)
-            name = encoding or _guess_encoding(stream.read(_SAMPLE_CHARS))
+            name = encoding or guess_encoding(stream.read(SAMPLE_CHARS))
             stream.seek(0)
         except OSError as error:
             stream.close()
@@ -222,7 +317,7 @@ class CsvSource:
 
     def _sample(self) -> str:
         try:
-            sample = self._stream.read(_SAMPLE_CHARS)
+            sample = self._stream.read(SAMPLE_CHARS)
         except UnicodeDecodeError as error:
             raise self._not_text(error) from None
         self._stream.seek(0)
@@ -230,9 +325,9 @@ class CsvSource:
 
     def _read_header(self) -> Row:
         try:
-            header = next(filter(None, self._reader), None)
+            header: Row | None = next(filter(None, self._reader), None)
         except Error as error:
-            raise self.malformed(1, _in_words(str(error), self._max_line)) from None
+            raise self.malformed(1, in_words(str(error), self._max_line)) from None
         except UnicodeDecodeError as error:
             raise self._not_text(error) from None
         if header is None:
@@ -265,6 +360,9 @@ class CsvSource:
                 return number
         return 0
 
+    def _reader_of(self, lines: Iterable[str]) -> Any:
+        return reader(lines, delimiter=self.delimiter, strict=True)
+
     # --- lines -----------------------------------------------------------------------------------------------------
 
     def _lines(self) -> Iterator[str]:
@@ -272,7 +370,7 @@ class CsvSource:
 
     def _blocks(self) -> Iterator[Iterable[str]]:
         """Yield blocks of whole lines."""
-        seen = 0
+        seen = self._base
         while block := self._stream.read(_BLOCK_CHARS):
             if block[-1] != "\n":
                 block += self._stream.readline(self._max_line + 1)
@@ -281,86 +379,17 @@ class CsvSource:
                     raise self.over_limit(
                         "max_line_chars", f"a line of more than {self._max_line} characters", self._max_line
                     )
-            nul = block.find("\0")
-            if nul >= 0:
-                raise self.malformed(
-                    seen + _breaks(block[:nul]) + 1, "a NUL character; CSV is text, and UTF-16 needs options.encoding"
-                )
-            seen += _breaks(block)
+            if "\0" in block:
+                self._refuse_nul(seen + breaks(block[: block.find("\0")]) + 1)
+            seen += breaks(block)
             self._taken += len(block)
-            yield _lines_of(block)
+            yield lines_of(block)
 
-
-def _lines_of(block: str) -> Iterable[str]:
-    """Return the lines with their ends; the quick `splitlines` where nothing else that it splits at occurs."""
-    if block.isascii() and not any(char in block for char in "\v\f\x1c\x1d\x1e"):
-        return block.splitlines(keepends=True)
-    return io.StringIO(block, newline="")
-
-
-def guess_delimiter(sample: str) -> str:
-    """Return the one of `DELIMITERS` that splits the first five rows into the most, equally many, fields.
-
-    If none does so evenly, the one that splits the first row most; a comma if none splits it.
-    """
-    lines = list(islice(io.StringIO(sample, newline=""), 10))
-    if len(sample) >= _SAMPLE_CHARS and len(lines) > 1:
-        lines = lines[:-1] if not lines[-1].endswith(("\n", "\r")) else lines
-    best, most, first = ",", 1, 0
-    for delimiter in DELIMITERS:
-        counts = _field_counts(lines, delimiter)
-        if counts and min(counts) == max(counts) and counts[0] > most:
-            best, most = delimiter, counts[0]
-    if most > 1:
-        return best
-    for delimiter in DELIMITERS:
-        counts = _field_counts(lines[:1], delimiter)
-        if counts and counts[0] > max(first, 1):
-            best, first = delimiter, counts[0]
-    return best
+    def _refuse_nul(self, line: int) -> None:
+        raise self.malformed(line, "a NUL character; CSV is text, and UTF-16 needs options.encoding")
 
 
 def _checked(delimiter: str) -> str:
     if delimiter in '"\r\n\0':
         raise InvalidParameters(f"{delimiter!r} cannot be a delimiter", field="options.delimiter")
     return delimiter
-
-
-def _field_counts(lines: list[str], delimiter: str) -> list[int]:
-    try:
-        return [len(row) for row in islice(reader(lines, delimiter=delimiter), 6) if row][:5]
-    except Error:
-        return []
-
-
-def _guess_encoding(sample: bytes) -> str:
-    if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    import codecs  # is loaded already; named here because only files have an encoding
-
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(sample)
-    except UnicodeDecodeError:
-        return "windows-1252"
-    return "utf-8"
-
-
-def _in_words(error: str, max_line: int) -> str:
-    """Say in our words what `_csv` found."""
-    if "unexpected end of data" in error:
-        return "a quote is never closed"
-    if "field larger" in error:
-        return f"a field of more than {max_line} characters; is a quote left open?"
-    if "expected after" in error:
-        return "text after a closing quote"
-    return error
-
-
-def _breaks(text: str) -> int:
-    if "\r" not in text:
-        return text.count("\n")
-    return text.count("\n") + text.count("\r") - text.count("\r\n")
-
-
-def _line_breaks(row: Row) -> int:
-    return sum(map(_breaks, row))

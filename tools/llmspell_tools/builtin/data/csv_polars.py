@@ -1,0 +1,121 @@
+"""The engine for large CSV inputs: polars parses blocks of whole rows into texts and computes what `csv_column` does.
+
+polars guesses types, keeps `007` as 7, fills short rows with nulls and is at a loss about stray quotes, so it is only
+given blocks that are checked to be simple, every field as text; what is a number, a date or blank follows our own
+rules (`csv_values`), as regular expressions. Blocks that are not simple are read by `CsvSource`, and the rest of the
+input where even its blocks are not to be told apart. Memory is bounded by a block and the bounds of `csv_column`.
+
+The figures are those of `csv_column`, but for the last digits of mean and std_dev, and for unique_count where it is
+approximate: the sampling there is by another hash.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from llmspell_tools.builtin.data.csv_polars_column import PolarsColumn
+
+TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    try:
+        import polars as pl
+    except ImportError:  # scripts/manifest looks into every module; nobody else imports this one without it
+        pl = None
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import polars as pl  # noqa: TC004 - at run time it is imported above
+
+    from llmspell_tools.builtin.data.csv_reading import CsvSource, Problem, Row
+
+_BLOCK_BYTES = 8 << 20
+#: Rows that a reader gave are gathered to so many fields.
+_FRAME_FIELDS = 400_000
+_MARK = b"\xef\xbb\xbf"
+
+
+def read_columns(source: CsvSource, problem: Problem | None) -> tuple[int, Sequence[PolarsColumn]]:
+    """Read a CSV input to its end; return the number of rows and what is known of each column.
+
+    Columns are independent, and polars lets go of the interpreter lock: a few threads take one column each, while this
+    one reads the next block.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    columns = [PolarsColumn(name, len(source.header)) for name in source.names]
+    rows = 0
+    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+        done: Iterator[None] = iter(())
+        for frame in _frames(source, problem):
+            list(done)  # raises what was raised there
+            rows += frame.height
+            done = pool.map(PolarsColumn.add_series, columns, frame.get_columns())
+        list(done)
+    return rows, columns
+
+
+def _frames(source: CsvSource, problem: Problem | None) -> Iterator[pl.DataFrame]:
+    width = len(source.header)
+    for block in source.blocks(_BLOCK_BYTES):
+        frame = _parsed(block, source.delimiter, width)
+        if frame is None:
+            yield from _of_rows(source.rows_of(block, problem), width)
+        else:
+            source.count(frame.height, len(block))
+            yield frame
+    yield from _of_rows(source.batches(problem), width)
+
+
+def _of_rows(batches: Iterator[list[Row]], width: int) -> Iterator[pl.DataFrame]:
+    most = max(1, _FRAME_FIELDS // width // 512)
+    while several := list(islice(batches, most)):
+        columns = zip(*[row for rows in several for row in rows], strict=True)
+        yield pl.DataFrame([pl.Series(str(at), texts, dtype=pl.String) for at, texts in enumerate(columns)])
+
+
+def _parsed(block: bytes, delimiter: str, width: int) -> pl.DataFrame | None:
+    """Return a block's fields as texts, blank ones as null; None if it is not simple."""
+    if not block.endswith(b"\n"):
+        block += b"\n"
+    rows = _rows_of_simple(block, delimiter.encode("ascii"), width)
+    if rows is None:
+        return None
+    try:
+        frame = pl.read_csv(
+            block,
+            has_header=False,
+            separator=delimiter,
+            schema={str(at): pl.String for at in range(width)},
+            truncate_ragged_lines=False,
+        )
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):  # a row with more fields, or no UTF-8
+        return None
+    return frame if frame.height == rows else None
+
+
+def _rows_of_simple(block: bytes, sign: bytes, width: int) -> int | None:
+    """Return how many rows a block has; None if it has blank lines, odd line ends, odd quotes or too few fields."""
+    if block.startswith((b"\n", b"\r", _MARK)) or (b"\r" in block and block.count(b"\r") != block.count(b"\r\n")):
+        return None
+    if width == 1 and (b"\n\n" in block or b"\n\r\n" in block):
+        return None  # in wider tables such a line lacks delimiters
+    outside = block
+    if b'"' in block:
+        parts = block.split(b'"')[::2]
+        if not _are_quotes_at_ends(parts, sign):
+            return None
+        outside = b"".join(parts)
+    rows = outside.count(b"\n")
+    # `count` is slow for what is frequent.
+    return rows if len(outside) - len(outside.translate(None, sign)) == rows * (width - 1) else None
+
+
+def _are_quotes_at_ends(outside: list[bytes], sign: bytes) -> bool:
+    """Tell whether fields in quotes begin and end where fields do, from every other part between quotes.
+
+    An empty part stands between two quotes in a row: one in a field in quotes, doubled.
+    """
+    starts, ends = (sign, b"\n", b"\r\n"), (sign, b"\n")
+    if not (outside[0].endswith(ends) or not outside[0]) or not outside[-1].startswith(starts):
+        return False
+    return all(not part or (part.startswith(starts) and part.endswith(ends)) for part in set(outside[1:-1]))
