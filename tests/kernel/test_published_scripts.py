@@ -163,6 +163,20 @@ def test_the_text_is_the_same_at_each_call(engine, name):
     assert texts == [texts[0]] * 4
 
 
+def test_the_envelopes_own_metadata_is_there_beside_the_calls(engine):
+    shown = run(
+        engine,
+        """
+        local check = Tool.execute('data-validator', { input = 'x', rules = { rules = { { type = 'required' } } } })
+        local encoded = Tool.execute('base64-encoder', { operation = 'encode', input = 'x', output_file = 'out' })
+        local written = Tool.execute('file-operations', { operation = 'write', path = 'out', input = 'abc' })
+        return check.metadata.rule_count, encoded.metadata.file_path, encoded.metadata.file_size, written.metadata.operation, written.metadata.file_size
+        """,
+    )
+
+    assert shown == [1, "out", 4, "write", 3]
+
+
 def test_a_script_of_helpers_runs(engine):
     """The helpers that the original's examples begin with: they look at success, result, text and output in turn."""
     shown = run(

@@ -74,13 +74,23 @@ local function make_builder(shape)
   return builder
 end
 
+-- The call's metadata, and what the envelope's own has beside it.
+local function joined(metadata, own)
+  if type(own) ~= "table" then return metadata or {} end
+  if not metadata then return own end
+  for key, value in next, own do
+    if metadata[key] == nil then metadata[key] = value end
+  end
+  return metadata
+end
+
 local function build(text, metadata, source, shape, ...)
   local fields
   if shape then
     fields = (builders[shape] or make_builder(shape))(text, metadata, nil, ...)
   else
     fields = ... or {}
-    fields.metadata = metadata or {}
+    fields.metadata = joined(metadata, fields.metadata)
     setmetatable(fields, { __index = read_lazily, __metatable = false, result = text })
   end
   if source then sources[fields] = source end
