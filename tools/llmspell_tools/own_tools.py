@@ -61,6 +61,7 @@ class OwnTools:
         self._tools: dict[str, list[Tool]] = {}
         self._problems: dict[str, list[ConfigurationError]] = {}
         self._stamps: dict[str, Stamp] = {}
+        self._interrupted: set[str] = set()
         self._is_loaded = False
 
     @property
@@ -83,10 +84,10 @@ class OwnTools:
             return
         self._is_loaded = True
         found = {f"entry point {name} = {target}": target for name, target in plugins.entry_points(self._path)}
-        self._take(registry, found, plugins.load_entry_point)
         for folder in self.folders:
             if folder not in sys.path:
                 sys.path.append(folder)
+        self._take(registry, found, plugins.load_entry_point)
         self.refresh(registry)
 
     def refresh(self, registry: ToolRegistry) -> bool:
@@ -103,9 +104,19 @@ class OwnTools:
         changed = {file for file, stamp in stamps.items() if before.get(file, ()) != stamp}
         changed |= self._users_of_helpers({*changed, *(before.keys() - stamps.keys())})
         # What could not be loaded may have waited for just this: a helper, a name.
-        changed |= {source for source, problems in self._problems.items() if source in stamps and _is_error(problems)}
+        changed |= {
+            source
+            for source, problems in self._problems.items()
+            if source in stamps and _is_error(problems) and source not in self._interrupted
+        }
         files = [file for file in stamps if file in changed and _is_tool_file(file)]
-        self._take(registry, {file: file for file in files}, plugins.load_file)
+        try:
+            self._take(registry, {file: file for file in files}, plugins.load_file)
+        except KeyboardInterrupt:
+            for file in files:  # the others are still to be loaded
+                if file not in self._interrupted:
+                    self._stamps.pop(file, None)
+            raise
         return True
 
     # --- inside ----------------------------------------------------------------------------------------------------
@@ -176,9 +187,13 @@ class OwnTools:
     ) -> tuple[list[Tool] | None, list[ConfigurationError]]:
         """Return the tools of a source, or None, and what is wrong with it."""
         started = monotonic()
+        self._interrupted.discard(source)
         try:
             tools = load(target)
         except KeyboardInterrupt:
+            message = f"{source} was interrupted while it was loaded; change it, and it is loaded again"
+            self._note(source, [plugins.problem(source, message + self._kept(source))])
+            self._interrupted.add(source)
             raise
         except BaseException as error:  # noqa: BLE001 - a plug-in may fail in any way; the rest must work
             problem = plugins.explain(source, error)
