@@ -107,7 +107,8 @@ def specification(chart: _Chart) -> JsonObject:
             encoding[channel] = {"field": _escaped(name), "type": chart.types[name], "title": name}
     if chart.mark == "arc":  # a pie has no axes
         encoding = _pie(encoding)
-    values: list[JsonValue] = [dict(zip(chart.columns, row, strict=True)) for row in chart.rows]
+    used = [(index, name) for index, name in enumerate(chart.columns) if name in (chart.x, chart.y, chart.color)]
+    values: list[JsonValue] = [{name: row[index] for index, name in used} for row in chart.rows]
     made: JsonObject = {"$schema": _SCHEMA, "data": {"values": values}, "encoding": encoding}
     made["mark"] = {"type": chart.mark, "tooltip": True}
     title, note = chart.given.get("title"), chart.note()

@@ -42,6 +42,7 @@ class Displays:
             "progress": self.progress,
             "password": self.password,
             "new_id": new_id,
+            "flush": self._bridge.output.flush,
         }
 
     def show(self, display_id: str | None, update: bool, text: str, kind: str, *what: Any) -> None:
@@ -67,8 +68,7 @@ class Displays:
         self._bridge.front.clear_output(wait=wait)
 
     def progress(self, work: str, done: float, total: float | None, message: str, state: WorkState) -> None:
-        """Show a bar of the script's own."""
-        self._bridge.output.flush()
+        """Show a bar of the script's own; prints go on waiting, for a loop may say after each how far it is."""
         self._bridge.front.progress(work, done, total, human_text(message), state, None)
 
     def password(self, prompt: str) -> str | None:

@@ -1,7 +1,7 @@
 -- display(value, options) and its kin. Python (`globals/display.py`) makes the MIME bundle of what is sent.
 --
 -- host: show(id, update, text, kind, what...), clear(wait), progress(work, done, total, message, state),
---       password(prompt) -> line or nil, new_id() -> text
+--       password(prompt) -> line or nil, new_id() -> text, flush(): writes what was printed
 local native, host = ...
 local check, raise, encode, pretty = native.check, native.raise, native.encode, native.pretty
 local mime = native.library("mime")
@@ -247,6 +247,7 @@ local BAR_METATABLE = {
 function display.progress(total, options)
   if type(total) == "table" then total, options = total.total, total end
   options = options_of(options, "display.progress")
+  check(host.flush())
   local bar = {
     work = check(host.new_id()),
     value = 0,

@@ -15,7 +15,7 @@ local sort, sub, raise = table.sort, string.sub, native.raise
 
 local MAX_HOPS, MAX_COLUMNS, MAX_ROWS, MAX_KEYS = 20, 60, 200, 1000
 local CELL = { depth = 3, width = 1000000, items = 20, total = 50, string = 200 }
-local MAX_PROBLEM = 1000
+local MAX_PROBLEM, MAX_CELL = 1000, 4000
 
 local function own_mime(value)
   local metatable = getmetatable(value)
@@ -42,7 +42,8 @@ end
 
 local function cell(value)
   local kind = type(value)
-  if kind == "string" or kind == "boolean" or math_type(value) == "integer" then return value end
+  if kind == "string" then return #value <= MAX_CELL and value or sub(value, 1, MAX_CELL) end
+  if kind == "boolean" or math_type(value) == "integer" then return value end
   if value == nil or value == is_null then return is_null end
   if kind == "number" then return value - value == 0 and value or tostring(value) end
   return pretty(value, CELL)
