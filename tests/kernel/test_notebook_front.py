@@ -17,6 +17,8 @@ import pytest
 from jupyter_client import BlockingKernelClient
 from jupyter_kernel_test.msgspec_v5 import msg_structure_validator, validate_message
 
+from llmspell_kernel import kernelspec
+
 pytestmark = pytest.mark.subprocess
 WAIT_S = 5.0
 #: The schemas know no comm messages; their structure is checked, and their content here.
@@ -347,3 +349,44 @@ def test_a_closed_widget_leaves_no_comms(notebook):
     notebook.client.shell_channel.send(message)
 
     assert notebook.reply(message["header"]["msg_id"])["comms"] == before
+
+
+# --- other clients --------------------------------------------------------------------------------------------------
+
+
+def test_a_kernel_that_waits_for_an_answer_ends_when_asked(tmp_path):
+    made = Notebook(tmp_path)
+    try:
+        made.client.execute("io.read()", allow_stdin=True)
+        made.client.get_stdin_msg(timeout=WAIT_S)
+        made.process.terminate()
+
+        assert made.process.wait(WAIT_S) == 0
+    finally:
+        made.stop()
+
+
+def test_nbclient_keeps_outputs_updates_and_widgets(tmp_path, monkeypatch):
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    kernelspec.install(prefix=str(tmp_path), name="lua-front")
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share" / "jupyter"))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    monkeypatch.setenv("LLMSPELL_HOME", str(tmp_path / "home"))
+    cells = [
+        "display('one', {id = 'x'})",
+        "display.update('x', 'two') print('gone') display.clear{wait = true} print('stays')",
+        "bar = widgets.progress{max = 3} for i = 1, 3 do bar.value = i end return bar",
+        "out = widgets.output() out:capture(function() print('captured') end) return out",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in cells])
+    nbclient.NotebookClient(notebook, kernel_name="lua-front", timeout=30).execute()
+    nbformat.validate(notebook)
+    states = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"].values()
+
+    assert notebook.cells[0].outputs[0].data == {"text/plain": '"two"'}
+    assert [output.text for output in notebook.cells[1].outputs] == ["stays\n"]
+    assert WIDGET_VIEW in notebook.cells[2].outputs[0].data
+    assert [each["state"]["value"] for each in states if each["model_name"] == "FloatProgressModel"] == [3]
+    captured = next(each["state"]["outputs"] for each in states if each["model_name"] == "OutputModel")
+    assert [output["text"] for output in captured] == ["captured\n"]
