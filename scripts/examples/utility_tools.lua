@@ -5,6 +5,7 @@
 local validator, template = Tool.get("data-validator"), Tool.get("template-creator")
 local hash, base64 = Tool.get("hash-calculator"), Tool.get("base64-encoder")
 local diff, text = Tool.get("diff-calculator"), Tool.get("text-manipulator")
+local uuid, dates, calculator = Tool.get("uuid-generator"), Tool.get("datetime-handler"), Tool.get("calculator")
 
 local people = {
   { name = "Ada Lovelace", mail = "ada@example.org", phone = "+44 20 7946 0000" },
@@ -29,6 +30,8 @@ local welcome = {}
 for _, person in ipairs(people) do
   local checked = validator:execute({ input = person, rules = rules }).result
   if checked.valid then
+    -- The same name has the same id each time, on every machine.
+    person.id = uuid:execute({ operation = "deterministic", name = person.mail }).result.id
     welcome[#welcome + 1] = person
   end
   for _, found in ipairs(checked.errors) do
@@ -36,12 +39,19 @@ for _, person in ipairs(people) do
   end
 end
 
+local expires = dates:execute({ operation = "add", input = "2024-02-28", amount = 2, unit = "days", format = "%d %B %Y" })
+local price = calculator:execute({
+  input = "seats * 9.5 * (1 - discount / 100)",
+  variables = { seats = #welcome, discount = 10 },
+})
+
 local letter = template:execute({
   input = [[
 {% for person in people %}Dear {{ person.name }},
-your account is {{ person.name | slugify }}.
+your account is {{ person.name | slugify }}, its id {{ person.id }}.
+It costs {{ price }} and lasts until {{ expires }}.
 {% endfor %}]],
-  context = { people = welcome },
+  context = { people = welcome, price = price.result.result, expires = expires.result.result },
 }).result.rendered
 print(letter)
 

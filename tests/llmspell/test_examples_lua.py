@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 import socket
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
@@ -34,7 +36,9 @@ def test_the_utility_example_greets_who_signed_up_rightly():
     output = printed("utility_tools.lua")
 
     assert "Dear Ada Lovelace" in output
-    assert "your account is ada-lovelace." in output
+    agent = uuid.UUID("6ba13d5a-3f5d-4a5b-9f7e-3d5a2f4d3a2b")
+    assert f"your account is ada-lovelace, its id {uuid.uuid5(agent, 'ada@example.org')}." in output
+    assert "It costs 8.55 and lasts until 01 March 2024." in output
     assert "Bob: input.mail: Invalid email format" in output
     assert "Bob: input.phone: Invalid phone" in output
     assert "+ DEAR ADA LOVELACE," in output
@@ -50,6 +54,9 @@ def test_the_data_example_finds_the_hot_days():
 
     assert f"{len(rows)} rows" in output
     assert f"{len(hot)} days above 33 degrees, the hottest on {hottest['date']}" in output
+    weather = [row["weather"] for row in rows]
+    ways = {(one, other) for one, other in itertools.pairwise(weather) if one != other}
+    assert f"{len(set(weather))} kinds of weather, {len(ways)} ways from one to another" in output
     assert "https://example.org/data?city=seattle&year=2014#may\tseattle\t2014" in output
 
 
