@@ -163,6 +163,7 @@ class Kernel:
             log=self.log,
         )
         service.start()
+        self.channels.iopub.drain()  # whoever has subscribed by now is welcomed before he hears anything else
         self.channels.iopub.publish(self.wire.message((b"status",), "status", _STARTING, EMPTY_OBJECT))
         control = threading.Thread(target=self._serve_control, name="llmspell-control", daemon=True)
         control.start()
