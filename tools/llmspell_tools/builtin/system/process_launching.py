@@ -12,7 +12,6 @@ import sys
 from _thread import allocate_lock
 
 from llmspell_tools.builtin.system import process_launcher
-from llmspell_tools.jsontext import dumps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,7 +83,9 @@ class Launcher:
         Raises:
             OSError: The launcher is gone.
         """
-        data = dumps(call).encode()
+        import marshal
+
+        data = marshal.dumps(call)
         rights = b"".join(fd.to_bytes(4, sys.byteorder) for fd in fds)
         connection = _socket.socket(fileno=self.fd)
         try:
