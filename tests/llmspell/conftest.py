@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
@@ -17,5 +18,6 @@ def project(tmp_path, monkeypatch):
     for name in [name for name in os.environ if name.startswith("LLMSPELL_") or name in {"RUST_LOG", "COLUMNS"}]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr(sys, "path", [*sys.path])  # folders of own tools are added to it
     monkeypatch.chdir(folder)
     return folder

@@ -65,9 +65,9 @@ def new(
     function = name.replace("-", "_").lower()
     name = canonical(name)
     files = [os.path.join(target, f"{function}.py"), os.path.join(target, f"test_{function}.py")]
-    _check_name(name, function, target)
     own = OwnTools([each for each in folders if os.path.isdir(os.path.expanduser(each))])
     _check_taken(assembly.from_settings(options, settings, own=own), name, files[0], force=force)
+    _check_name(name, function, target)
     if not force:
         for file in files:
             if os.path.lexists(file):
@@ -95,6 +95,7 @@ def _check_name(name: str, function: str, target: str) -> None:
 
 
 def _hides(function: str, target: str) -> bool:
+    """Tell whether a library has this name; what stands in the folder itself is no library."""
     spec = find_spec(function)
     where = spec.origin if spec is not None else None
     return spec is not None and (where is None or os.path.dirname(where) != os.path.abspath(target))
