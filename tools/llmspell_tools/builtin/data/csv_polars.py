@@ -106,8 +106,7 @@ def _rows_of_simple(block: bytes, sign: bytes, width: int) -> int | None:
             return None
         outside = b"".join(parts)
     rows = outside.count(b"\n")
-    # `count` is slow for what is frequent.
-    return rows if len(outside) - len(outside.translate(None, sign)) == rows * (width - 1) else None
+    return rows if outside.count(sign) == rows * (width - 1) else None
 
 
 def _are_quotes_at_ends(outside: list[bytes], sign: bytes) -> bool:
@@ -115,7 +114,11 @@ def _are_quotes_at_ends(outside: list[bytes], sign: bytes) -> bool:
 
     An empty part stands between two quotes in a row: one in a field in quotes, doubled.
     """
-    starts, ends = (sign, b"\n", b"\r\n"), (sign, b"\n")
-    if not (outside[0].endswith(ends) or not outside[0]) or not outside[-1].startswith(starts):
+    first, *middle, last = outside
+    if first[-1:] not in (b"", sign, b"\n") or last[:1] not in (sign, b"\n", b"\r"):
         return False
-    return all(not part or (part.startswith(starts) and part.endswith(ends)) for part in set(outside[1:-1]))
+    return {part[:1] for part in middle} <= {b"", sign, b"\n", b"\r"} and {part[-1:] for part in middle} <= {
+        b"",
+        sign,
+        b"\n",
+    }
