@@ -30,11 +30,16 @@ local pairs_of_days = json:execute({
 }).data
 local kinds = json:execute({ operation = "query", input = pairs_of_days, query = "map(.from, .to) | unique | map({id: .})" }).data
 local network = { graph_type = "directed", nodes = kinds, edges = pairs_of_days }
-local shape = graph:execute({ operation = "analyze", input = network }).result.result
-local ranked = graph:execute({ operation = "centrality", input = network, measure = "pagerank" }).result.result
-table.sort(ranked.nodes, function(one, other) return one.score > other.score end)
-print(("%d kinds of weather, %d ways from one to another; all ways lead to %s"):format(
-  shape.node_count, shape.edge_count, ranked.nodes[1].id))
+local known, ranked = pcall(function()
+  return graph:execute({ operation = "centrality", input = network, measure = "pagerank" }).result.result.nodes
+end)
+if known then
+  table.sort(ranked, function(one, other) return one.score > other.score end)
+  print(("%d kinds of weather, %d ways from one to another; most lead to %s"):format(
+    #kinds, #pairs_of_days, ranked[1].id))
+else
+  print(Tool.last_error().message) -- its library is not installed; the message says how
+end
 
 local parts = url:execute({ input = "https://Example.org:443/weather/../data?city=seattle&year=2014#may" }).result
 print(parts.normalized, parts.query_params.city, parts.query_params.year)
