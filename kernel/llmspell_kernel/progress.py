@@ -29,6 +29,7 @@ SHOW_AFTER_S = 0.5
 #: Two changes of one bar are at least this far apart.
 EVERY_S = 0.1
 _CELLS = 20
+_MAX_BARS = 1_000
 _MAX_MESSAGE = 200
 
 
@@ -80,6 +81,8 @@ class Progress:
                     return
                 self._count += 1
                 bar = self._bars[work] = _Bar(f"{self._prefix}-{self._count}")
+                if len(self._bars) > _MAX_BARS:
+                    del self._bars[next(iter(self._bars))]  # one that nobody has ended
             now = self._clock()
             if state == "running":
                 bar.newest = (done, total, message)

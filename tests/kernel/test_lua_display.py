@@ -125,6 +125,11 @@ def test_what_is_no_list_of_records_stays_text(lua, value):
     assert lua.run(value).data is None
 
 
+def test_a_list_that_is_marked_as_one_is_rows_too(lua):
+    assert "<table" in lua.run("JSON.array{{a = 1}}").data["text/html"]
+    assert "<table" in lua.run("JSON.parse('[{\"a\": 1}]')").data["text/html"]
+
+
 def test_a_table_of_a_million_rows_shows_some_and_says_so(lua):
     data = lua.shows("rows = {} for i = 1, 1000000 do rows[i] = {i = i} end display(rows)")
 
@@ -154,6 +159,15 @@ def test_a_mime_field_or_metamethod_gives_the_bundle(lua):
     assert lua.shows("display(setmetatable({n = 2}, Html))")["text/html"] == "<b>2"
     assert lua.run("Class = {_mime_ = function(v) return {['text/latex'] = v.tex} end} Class.__index = Class "
                    "return setmetatable({tex = 'x^2'}, Class)").data["text/latex"] == "x^2"  # fmt: skip
+
+
+def test_a_bundle_without_text_names_its_types_unless_the_value_has_a_text(lua):
+    assert lua.run("{_mime_ = {['text/html'] = 'x'}}").text == "<text/html>"
+    assert lua.run("{_mime_ = {['text/plain'] = 'own', ['text/html'] = 'x'}}").text == "own"
+    lua.run(
+        "Named = {__tostring = function() return 'named' end, __mime = function() return {['text/html'] = 'x'} end}"
+    )
+    assert lua.run("setmetatable({}, Named)").data == {"text/html": "x", "text/plain": "named"}
 
 
 def test_metadata_and_json_data_keep_their_shape(lua):

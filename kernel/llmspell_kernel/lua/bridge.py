@@ -172,18 +172,20 @@ def _no_engine(*_: object) -> Any:
 class _Blocking:
     """See `Bridge.blocking`; enters by raising what has stopped the run already."""
 
-    __slots__ = ("_run",)
+    __slots__ = ("_outer", "_run")
 
     def __init__(self, run: Run | None) -> None:
         self._run = run
+        self._outer = False
 
     def __enter__(self) -> None:
         if self._run is not None:
+            self._outer = self._run.blocking
             self._run.blocking = True
             if self._run.reason is not None:
-                self._run.blocking = False
+                self._run.blocking = self._outer
                 raise Cancelled("the script was interrupted")
 
     def __exit__(self, *_: object) -> None:
         if self._run is not None:
-            self._run.blocking = False
+            self._run.blocking = self._outer

@@ -48,7 +48,7 @@ def of_bundle(given: Any, text: str) -> Bundle:
 
     Args:
         given: ``{"data": {type: datum}, "metadata": {type: object}}``.
-        text: The plain text where it has none.
+        text: The plain text where it has none; the names of its types where this is empty.
 
     Raises:
         InvalidParameters: A type is none, or a datum does not fit it.
@@ -60,7 +60,7 @@ def of_bundle(given: Any, text: str) -> Bundle:
     if len(data) > _MAX_TYPES:
         raise InvalidParameters(f"a MIME bundle may have {_MAX_TYPES} types, not {len(data)}")
     made: JsonObject = {name: _datum(name, value) for name, value in data.items()}
-    made.setdefault("text/plain", text)
+    made.setdefault("text/plain", text or f"<{', '.join(made)}>")
     metadata = given.get("metadata")
     return made, printable(metadata) if isinstance(metadata, dict) else {}
 

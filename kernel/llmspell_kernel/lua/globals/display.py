@@ -58,9 +58,10 @@ class Displays:
         shown_id = None if display_id is None else human_text(display_id)
         self._bridge.front.display(data, metadata, shown_id, update=update)
 
-    def result(self, text: str, kind: str, *what: Any) -> None:
-        """Keep the bundle of the cell's result for the engine."""
-        self._bridge.rich = self._bundle(text, kind, what)
+    def result(self, text: str, kind: str, *what: Any) -> str:
+        """Keep the bundle of the cell's result for the engine; return its text."""
+        data, _ = self._bridge.rich = self._bundle(text, kind, what)
+        return to_lua_text(str(data["text/plain"]))
 
     def clear(self, wait: bool) -> None:
         """Clear the cell's output."""

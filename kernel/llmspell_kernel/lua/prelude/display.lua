@@ -51,7 +51,7 @@ local function show(value, options, name)
   local id = id_of(options, name)
   local kind, what = mime.find(value)
   if kind == "nothing" then return end
-  local text = pretty(value)
+  local text = mime.text(value, kind)
   if kind == nil then return send(id, options, text, "text", true) end
   if kind == "tool" then return send(id, options, text, kind, true, what) end
   return send(id, options, text, kind, encode.value(what))

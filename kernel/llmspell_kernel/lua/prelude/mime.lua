@@ -6,6 +6,7 @@
 --
 -- Returns: find(value) -> kind, what; kind is nil (text only), "nothing", "bundle", "rows" or "tool"
 --          rows(value, columns, most) -> {columns, rows, total}, or nil where it is no array of records
+--          text(value, kind): its plain text; "" where the bundle's types say more
 --          cell(value): what crosses for one cell of a table; columns(list): an option, checked; max_rows.
 local native = ...
 local pretty, is_null, settle = native.pretty, native.null, native.settle
@@ -115,9 +116,17 @@ local function find(value)
   end
   local result = native.tool_result(value)
   if result ~= nil then return "tool", result end
-  if getmetatable(value) ~= nil then return nil end
+  local metatable = getmetatable(value)
+  if metatable ~= nil and (type(metatable) ~= "table" or rawget(metatable, "__name") ~= "JSON.array") then return nil end
   local found = rows(value)
   if found then return "rows", found end
+end
+
+-- The text of a value beside its bundle. One that only holds a bundle has none: Python names the bundle's types.
+local function text(value, kind)
+  local metatable = getmetatable(value)
+  if kind == "bundle" and (type(metatable) ~= "table" or rawget(metatable, "__tostring") == nil) then return "" end
+  return pretty(value)
 end
 
 -- A column's list from an option: strings only.
@@ -130,4 +139,4 @@ local function checked_columns(columns)
   return columns
 end
 
-return { find = find, rows = rows, cell = cell, columns = checked_columns, max_rows = MAX_ROWS }
+return { find = find, rows = rows, text = text, cell = cell, columns = checked_columns, max_rows = MAX_ROWS }

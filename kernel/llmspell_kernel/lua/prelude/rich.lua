@@ -1,25 +1,25 @@
 -- A cell's one result, where it may be more than its text: sends the bundle, answers the text, or nothing where the
 -- value wants to show nothing.
 --
--- host: result(text, kind, what...) ; kinds as in mime.lua
+-- host: result(text, kind, what...) -> text; kinds as in mime.lua
 local native, host = ...
-local find, pretty, encode = native.library("mime").find, native.pretty, native.encode
+local mime, pretty, encode = native.library("mime"), native.pretty, native.encode
 
-local function sent(text, ok, problem)
-  if not ok then native.write_error("the result is shown as text only: " .. problem .. "\n") end
-  return text
+local function sent(value, ok, answer)
+  if ok then return answer end
+  native.write_error("the result is shown as text only: " .. answer .. "\n")
+  return pretty(value)
 end
 
-local function send(text, kind, ok, ...)
-  if not ok then return sent(text, false, (...)) end
-  return sent(text, host.result(text, kind, ...))
+local function send(value, kind, ok, ...)
+  if not ok then return sent(value, false, (...)) end
+  return sent(value, host.result(mime.text(value, kind), kind, ...))
 end
 
 return function(value)
-  local kind, what = find(value)
+  local kind, what = mime.find(value)
   if kind == "nothing" then return nil end
-  local text = pretty(value)
-  if kind == nil then return text end
-  if kind == "tool" then return sent(text, host.result(text, kind, what)) end
-  return send(text, kind, encode.value(what))
+  if kind == nil then return pretty(value) end
+  if kind == "tool" then return sent(value, host.result(pretty(value), kind, what)) end
+  return send(value, kind, encode.value(what))
 end
