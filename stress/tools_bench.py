@@ -32,12 +32,12 @@ from llmspell_tools.registry import ToolRegistry
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-FIRST_ROUNDS = 5
-#: Calls of one tool end after so many, or after so many seconds.
+FIRST_ROUNDS = 3
+#: Calls of one tool end after so many, or after so many seconds; after each, so many small parses are timed.
 STEADY_CALLS = 200
-STEADY_S = 0.5
-LEAST_CALLS = 5
-PARSES = 1_000
+STEADY_S = 0.3
+LEAST_CALLS = 3
+PARSES = 200
 
 CALL_ONCE = """
 import sys
@@ -101,7 +101,7 @@ def _steady(registry: ToolRegistry, name: str, params: Mapping[str, object]) -> 
     calls: list[float] = []
     end = time.perf_counter() + STEADY_S
     while len(calls) < STEADY_CALLS and (len(calls) < LEAST_CALLS or time.perf_counter() < end):
-        texts = [f"{i} + {i + 1}" for i in itertools.islice(numbers, PARSES // LEAST_CALLS)]
+        texts = [f"{i} + {i + 1}" for i in itertools.islice(numbers, PARSES)]
         started = time.perf_counter()
         for text in texts:
             compile(text, "", "eval", ast.PyCF_ONLY_AST)

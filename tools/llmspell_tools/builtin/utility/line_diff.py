@@ -58,15 +58,6 @@ def edits(old: Sequence[str], new: Sequence[str], check: Callable[[], None]) -> 
     return found
 
 
-def _gaps(a: list[int], b: list[int]) -> list[Edit]:
-    """Return neighbours in two lists of the same length between which at least one of the lists leaves places out."""
-    return [
-        (i1, i2, j1, j2)
-        for i1, i2, j1, j2 in zip(a, a[1:], b, b[1:])  # noqa: B905  # hot
-        if i2 - i1 != 1 or j2 - j1 != 1
-    ]
-
-
 class _Solver:
     """The runs of equal lines of two texts."""
 
@@ -138,19 +129,33 @@ class _Solver:
         a, b, new = self._a, self._b, self._new
         first_i, end_i, first_j, end_j = within
         stretches: list[Edit] = []
-        for before_i, i, before_j, j in _gaps([first_i - 1, *olds, end_i], [first_j - 1, *news, end_j]):
+        befores_i, befores_j = [first_i - 1, *olds], [first_j - 1, *news]
+        olds.append(end_i)
+        news.append(end_j)
+        for before_i, i, before_j, j in zip(befores_i, olds, befores_j, news):  # noqa: B905  # hot
             at_i, at_j = before_i + 1, before_j + 1
+            if at_i == i and at_j == j:
+                continue
             between = a[at_i:i]
             if between == b[at_j:j]:
                 continue
             if at_i > first_i:
                 self._runs.append((first_i, first_j, at_i - first_i))
             if at_j < j and not new.isdisjoint(between):
-                stretches.append((at_i, i, at_j, j))
+                if at_i + 1 < i and at_j + 1 < j:
+                    stretches.append((at_i, i, at_j, j))
+                else:
+                    self._match_one(between, at_i, b[at_j:j], at_j)
             first_i, first_j = i, j
         if first_i < end_i:
             self._runs.append((first_i, first_j, end_i - first_i))
         return stretches
+
+    def _match_one(self, olds: list[int], i: int, news: list[int], j: int) -> None:
+        """Note the one equal line, if there is one, of two stretches of which at least one is a single line."""
+        line = olds[0] if len(olds) == 1 else news[0]
+        if line in olds and line in news:
+            self._runs.append((i + olds.index(line), j + news.index(line), 1))
 
 
 def _equal_start(a: Sequence[object], b: Sequence[object], i1: int, i2: int, j1: int, j2: int) -> int:
