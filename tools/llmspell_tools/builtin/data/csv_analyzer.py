@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Annotated, Any, Literal
 
+    from llmspell_tools.builtin.data.csv_sheets import Sheet
     from llmspell_tools.returns import Short
     from llmspell_tools.types import JsonObject, JsonValue
 
@@ -51,6 +52,10 @@ _OPTION_SCHEMA: JsonObject = {
         "rules": {**_TEXTS, "description": "validate: column to rule, email or range:0-120 (required)"},
         "delimiter": {"type": "string", "minLength": 1, "maxLength": 1, "description": "instead of guessing it"},
         "encoding": {"type": "string", "enum": [*ENCODINGS], "description": "of input_file, instead of guessing it"},
+        "sheet": {
+            "type": ["string", "integer"],
+            "description": "of a workbook: the sheet's name, or its number from 1; by default the first",
+        },
     },
 }
 _TAKES = {
@@ -136,7 +141,8 @@ _RETURNS = envelope_schema(
     annotations={"read_only": False, "destructive": False, "idempotent": True, "open_world": False},
     settings={
         "max_file_bytes": 500_000_000, "max_rows": 10_000_000, "max_columns": 16_384, "max_line_chars": 20_000_000,
-        "max_output_bytes": 50_000_000, "max_listed_errors": 1_000, "engine": "auto",
+        "max_output_bytes": 50_000_000, "max_listed_errors": 1_000, "engine": "auto", "max_sheet_bytes": 100_000_000,
+        "max_unpacked_bytes": 200_000_000, "max_memory_bytes": 2 << 30, "timeout_s": 60,
     },
     examples=(
         {
@@ -182,16 +188,16 @@ def csv_analyzer(
     output_file: str | None = None,
     options: Annotated[dict[str, JsonValue] | None, _OPTION_SCHEMA] = None,
 ) -> ToolResult:
-    """Describe, convert, filter, transform, check and sample CSV data.
+    """Describe, convert, filter, transform, check and sample CSV data, workbooks and Parquet files.
 
     Args:
         operation: What to do.
         input: The CSV text; or give input_file.
-        input_file: A CSV file, read as a stream.
+        input_file: A CSV file, read as a stream; or a workbook (xlsx, xls, ods) or Parquet file.
         output_file: Where to write the result; it appears whole or not at all.
         options: What the operation needs to know; see each option for the operation that takes it.
     """
-    given = check_options(operation, options, _TAKES, _NEEDS, ("delimiter", "encoding"))
+    given = check_options(operation, options, _TAKES, _NEEDS, ("delimiter", "encoding", "sheet"))
     if (input is None) == (input_file is None):
         problem = (
             "give one of 'input' and 'input_file', not both"
@@ -199,8 +205,9 @@ def csv_analyzer(
             else ("Missing required parameter 'input' (or 'input_file')")
         )
         raise InvalidParameters(problem, field="input")
-    if input is not None and "encoding" in given:
-        raise InvalidParameters("options.encoding is for input_file; a text has none", field="options.encoding")
+    for key in ("encoding", "sheet"):
+        if input is not None and key in given:
+            raise InvalidParameters(f"options.{key} is for input_file; a text has none", field=f"options.{key}")
     call = _Call(context, input, input_file, output_file, given)
     return _OPERATIONS[operation](call)
 
@@ -208,7 +215,7 @@ def csv_analyzer(
 class _Call:
     """One call: how to open the input, where the result goes, and the options."""
 
-    __slots__ = ("_context", "_options", "_output_file", "_path", "_text")
+    __slots__ = ("_context", "_options", "_output_file", "_path", "_sheet", "_text")
 
     def __init__(
         self, context: ToolContext, text: str | None, path: str | None, output_file: str | None, options: JsonObject
@@ -218,8 +225,15 @@ class _Call:
         self._path = path
         self._output_file = output_file
         self._options: dict[str, Any] = {**options}
+        self._sheet: Sheet | None = None
+        if path is not None:
+            from llmspell_tools.builtin.data.csv_sheets import read_sheet
+
+            self._sheet = read_sheet(context, path, self._options.get("sheet"))
 
     def _source(self) -> CsvSource:
+        if self._sheet is not None:
+            return CsvSource(self._context, text=self._sheet.text, path=None, delimiter=",", of=self._sheet.size_bytes)
         return CsvSource(
             self._context,
             text=self._text,
@@ -288,7 +302,7 @@ class _Call:
             rows = write_json(source, output, keep=self._output_file is None)
         if self._output_file is not None:
             return self._written("convert", output)
-        return _answer("convert", rows, output.text(), f"Converted {output.rows} rows")
+        return self._answer("convert", rows, output.text(), f"Converted {output.rows} rows")
 
     def _convert_to_table(self, format: str) -> ToolResult:
         from llmspell_tools.builtin.data import csv_tables
@@ -311,7 +325,7 @@ class _Call:
 
         data = b2a_base64(output.bytes(), newline=False).decode("ascii")
         result: JsonObject = {"format": format, "encoding": "base64", "data": data, "size_bytes": output.size}
-        return _answer("convert", result, dumps(result, 2), f"Converted {output.rows} rows")
+        return self._answer("convert", result, dumps(result, 2), f"Converted {output.rows} rows")
 
     # --- answers ---------------------------------------------------------------------------------------------------
 
@@ -321,7 +335,7 @@ class _Call:
         if self._output_file is not None:
             return self._written(operation, output)
         text = output.text()
-        answer = _answer(operation, text, text, f"{output.rows} rows")
+        answer = self._answer(operation, text, text, f"{output.rows} rows")
         if operation != "convert":
             answer.media = csv_table("result", source.delimiter)
         return answer
@@ -329,21 +343,23 @@ class _Call:
     def _written(self, operation: str, output: Output) -> ToolResult:
         message = f"Wrote {output.rows} rows ({output.size} bytes) to {self._output_file}"
         result: JsonObject = {"output_file": self._output_file, "rows": output.rows, "size_bytes": output.size}
-        return _answer(operation, result, message, message)
+        return self._answer(operation, result, message, message)
 
     def _described(self, operation: str, key: str, result: JsonObject) -> ToolResult:
         text = dumps(result, 2)
         if self._output_file is not None:
             with self._output() as output:
                 output.write(text + "\n")
-        answer = _answer(operation, result, text, None)
+        answer = self._answer(operation, result, text, None)
         answer.metadata[key] = result
         return answer
 
-
-def _answer(operation: str, result: JsonValue, text: str, message: str | None) -> ToolResult:
-    response = envelope(operation, result, message)
-    return ToolResult(response, text=text, metadata={"operation": operation, "response": response})
+    def _answer(self, operation: str, result: JsonValue, text: str, message: str | None) -> ToolResult:
+        response = envelope(operation, result, message)
+        metadata: JsonObject = {"operation": operation, "response": response}
+        if self._sheet is not None:
+            metadata["source"] = self._sheet.facts
+        return ToolResult(response, text=text, metadata=metadata)
 
 
 _OPERATIONS: dict[str, Callable[[_Call], ToolResult]] = {

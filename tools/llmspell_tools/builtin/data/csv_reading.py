@@ -47,6 +47,7 @@ class CsvSource:
         path: the file that holds it.
         delimiter: One character; guessed if None.
         encoding: One of `ENCODINGS` for a file; guessed if None.
+        of: Bytes of the file that the text was made from, if it was.
     """
 
     def __init__(
@@ -57,9 +58,10 @@ class CsvSource:
         path: str | None,
         delimiter: str | None = None,
         encoding: str | None = None,
+        of: int | None = None,
     ) -> None:
         self._context = context
-        self.field = "input" if path is None else "input_file"
+        self.field = "input" if path is None and of is None else "input_file"
         self._max_line = max(self._limit("max_line_chars"), _BLOCK_CHARS)  # a block is read whole in any case
         self._taken = 0  # characters of the batch that is being read
         self._done = 0
@@ -76,6 +78,7 @@ class CsvSource:
                 field_size_limit(self._max_line)  # one limit for the whole process, so it is only ever raised
             self._reader = self._reader_of(self._lines())
             self.header = self._read_header()
+            self.size_bytes = self.size_bytes if of is None else of
         except BaseException:
             self._stream.close()
             raise
