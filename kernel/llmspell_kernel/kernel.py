@@ -28,7 +28,6 @@ from llmspell_kernel.connection import (
     write_connection,
 )
 from llmspell_kernel.dispatch import Dispatcher
-from llmspell_kernel.display import KernelFront
 from llmspell_kernel.engine import LateEngine
 from llmspell_kernel.handlers.comm import comm_close, comm_info_request, comm_msg, comm_open
 from llmspell_kernel.handlers.complete import complete_request
@@ -49,7 +48,6 @@ from llmspell_kernel.own_tools import OwnTools
 from llmspell_kernel.running import Running
 from llmspell_kernel.service import Service
 from llmspell_kernel.signals import SignalPipe
-from llmspell_kernel.stdin import Questions
 from llmspell_kernel.wire import EMPTY_OBJECT, Wire, encode
 
 TYPE_CHECKING = False
@@ -57,6 +55,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmspell_kernel.dispatch import Handler
+    from llmspell_kernel.display import KernelFront
     from llmspell_kernel.engine import Engine, EngineFactory, Write
     from llmspell_tools.registry import ToolRegistry
 
@@ -140,7 +139,6 @@ class Kernel:
         self.signals.install(self.running.take_break)
         self.output = Output()
         self.comms = Comms(self.wire, self.channels.iopub.publish)
-        self.front = KernelFront(self.output, Questions(self.wire, self.channels.stdin, log), self.comms)
         self.lifecycle = Lifecycle(self.running.interrupt, self._wake)
 
     def serve(
@@ -167,7 +165,7 @@ class Kernel:
         self.channels.iopub.publish(self.wire.message((b"status",), "status", _STARTING, EMPTY_OBJECT))
         control = threading.Thread(target=self._serve_control, name="llmspell-control", daemon=True)
         control.start()
-        engine = LateEngine(lambda: engine_factory(registry, self.output.write, self.front))
+        engine = LateEngine(lambda: engine_factory(registry, self.output.write, self._front()))
         try:
             shell = self._dispatcher(self._shell_handlers(engine, registry, cell_timeout_s))
             shell.serve(self.channels.shell, self.lifecycle.is_stopping, after_first=engine.prepare)
@@ -184,6 +182,12 @@ class Kernel:
         """Close sockets, let what was sent leave, give the signals back."""
         self.channels.close()
         self.signals.close()
+
+    def _front(self) -> KernelFront:
+        from llmspell_kernel.display import KernelFront  # with the engine, after the first reply
+        from llmspell_kernel.stdin import Questions
+
+        return KernelFront(self.output, Questions(self.wire, self.channels.stdin, self.log), self.comms)
 
     def _dispatcher(self, handlers: dict[str, Handler]) -> Dispatcher:
         return Dispatcher(self.wire, handlers, publish=self.channels.iopub.publish, log=self.log)
