@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llmspell_kernel.lua import EngineSettings, LuaEngine
+from llmspell_kernel.lua.inspection_manual import entries
 from llmspell_tools.registry import ToolRegistry
 
 SETUP = """
@@ -159,3 +160,22 @@ def test_plain_text_has_no_control_characters(engine):
 
     for marked, _ in [*SHOWN, ("colour|", ""), ("red|", "")]:
         assert "\x1b" not in inspect(engine, marked, 1)["text/plain"]
+
+
+def test_the_manual_has_every_name_of_the_library_and_no_other():
+    """A new global function needs a line in `inspection_manual.py`."""
+    names = []
+    with LuaEngine(ToolRegistry(), write=lambda stream, text: names.append(text)) as engine:
+        engine.execute(
+            """for name, value in pairs(_G) do
+              if type(value) == "table" and value ~= _G then
+                for member in pairs(value) do print(name .. "." .. member) end
+              else print(name) end
+            end""",
+            name="=In[1]", mode="cell",
+        )  # fmt: skip
+    have = set("".join(names).split())
+    documented = {name for name in entries() if ":" not in name}
+
+    assert have - documented == set()
+    assert {name for name in documented - have if "." in name} == set()

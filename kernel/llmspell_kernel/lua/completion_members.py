@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 _HANDLE = ("name", "description", "version", "category", "schema")
 _LIBRARIES = frozenset(
-    {"string", "table", "math", "utf8", "io", "os", "coroutine", "debug", "package", "Tool", "JSON", "comm", "display"}
-)
+    {
+        "string", "table", "math", "utf8", "io", "os", "coroutine", "debug", "package", "Tool", "JSON", "comm",
+        "display", "widgets",
+    }
+)  # fmt: skip
 
 
 class Members:

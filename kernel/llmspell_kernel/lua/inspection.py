@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from llmspell_kernel.lua.completion_values import Explorer, Value
     from llmspell_kernel.lua.loader import Loader
 
+#: Libraries that are ours, not the Lua manual's.
+_OWN = ("Tool.", "tool:", "JSON.", "comm.", "display", "widgets.")
+
 
 class Inspector:
     """Inspects cells for one engine; owner thread, between runs."""
@@ -157,6 +160,8 @@ class Inspector:
         entry = entries().get(shown)
         if entry is not None:
             page.text = entry.text
+            if entry.parameters:  # a table that can be called
+                page.title = entry.signature
         page.facts += _facts(kind, detail, more)
         return page
 
@@ -180,7 +185,7 @@ def _manual_page(name: str) -> Page | None:
     if entry is None:
         return None
     page = Page(entry.signature, entry.text)
-    if not name.startswith(("Tool.", "tool:", "JSON.")):
+    if not name.startswith(_OWN):
         page.facts.append(("Manual", "https://www.lua.org/manual/5.4/manual.html#pdf-" + name))
     return page
 

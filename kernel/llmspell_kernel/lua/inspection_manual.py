@@ -145,6 +145,33 @@ Tool.list() -> table: Return all tools with name, description, version and categ
 Tool.register(definition): Add a tool written in Lua: {name=, description=, parameters=, execute=function}.
 tool:execute(params) -> table: Run the tool; returns its result, raises if it fails.
 tool:getSchema() -> table: Return the tool's parameters.
+comm.is_available() -> boolean: Tell whether this session has a page that comms can reach.
+comm.open(target, data [, options]) -> comm: Open a comm to what the page has registered under a name.
+comm.register_target(name, f): Call f(comm, data, message) for each comm that the page opens under a name.
+comm.unregister_target(name): Take no more comms of that name.
+display(value [, options]): Show a value: tables as HTML, media, MIME bundles; {id = true} gives a handle to update it.
+display.chart(rows, options): Draw rows as a chart: {x =, y =, mark = "bar", color =, title =, width =, height =}.
+display.clear([options]): Take away what the cell has shown; {wait = true} once the next thing comes.
+display.html(text [, options]): Show HTML.
+display.image(source [, options]): Show a picture: bytes or a path, {format =, width =, height =, alt =}.
+display.json(value [, options]): Show a value as a tree that can be unfolded.
+display.latex(text [, options]): Show a formula.
+display.markdown(text [, options]): Show Markdown.
+display.password([prompt]) -> string: Ask for a line that is not shown while it is typed.
+display.progress(total [, options]) -> bar: Show a progress bar: bar:update(done, message), bar:add(n), bar:done().
+display.svg(text [, options]): Show an SVG drawing.
+display.table(rows [, options]): Show rows as a table: {columns = {...}, title =, max_rows = 200}.
+display.update(id, value [, options]): Show another value where one with this id was displayed.
+widgets.button(options) -> widget: Make a button: {description =, on_click = function(button) end}.
+widgets.checkbox(options) -> widget: Make a checkbox: {description =, value =, on_change =}.
+widgets.hbox(children) -> widget: Put widgets beside each other.
+widgets.html(options) -> widget: Make a piece of HTML that can change: {value =}.
+widgets.label(options) -> widget: Make a line of text that can change: {value =}.
+widgets.output(options) -> widget: Make a place that catches what is shown.
+widgets.progress(options) -> widget: Make a progress bar: {max =, value =, description =}.
+widgets.slider(options) -> widget: Make a slider: {min =, max =, value =, on_change =}.
+widgets.text(options) -> widget: Make a line to type into: {value =, description =, on_change =}.
+widgets.vbox(children) -> widget: Put widgets below each other.
 JSON.array(t) -> table: Mark a table as a list, so that it is written as [] even where it is empty.
 JSON.null -> null: What stands for null where nil would leave no trace.
 JSON.parse(s [, options]) -> value: Read JSON text; {null = true} keeps nulls as JSON.null.
