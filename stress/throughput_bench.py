@@ -233,10 +233,12 @@ class _Bench:
         return mixed
 
 
-def _in_turn(rounds: int, ours: Step, theirs: Step, *, before: Step = lambda: None) -> tuple[list[float], list[float]]:
-    """Return both sides' seconds; each goes first every other round, and one round before them is not counted."""
+def _in_turn(
+    rounds: int, ours: Step, theirs: Step, *, before: Step = lambda: None, is_warm: bool = False
+) -> tuple[list[float], list[float]]:
+    """Return both sides' seconds; each goes first every other round, and a round to warm up is not counted."""
     times: tuple[list[float], list[float]] = ([], [])
-    for at in range(-1, rounds):
+    for at in range(0 if is_warm else -1, rounds):
         before()
         for side in (0, 1) if at % 2 else (1, 0):
             started = time.perf_counter()
