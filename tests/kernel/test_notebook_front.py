@@ -41,14 +41,20 @@ class Notebook:
             [sys.executable, "-m", "llmspell", "kernel", "start", "-f", self.file],
             env=environment, cwd=folder, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        end = time.monotonic() + WAIT_S
-        while not os.path.exists(self.file):
-            assert time.monotonic() < end, "the kernel did not start in time"
-            threading.Event().wait(0.01)
+        self._wait_for_file()
         self.client = BlockingKernelClient(connection_file=self.file)
         self.client.load_connection_file()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=30)
+
+    def _wait_for_file(self):
+        end = time.monotonic() + WAIT_S
+        while not os.path.exists(self.file):
+            if time.monotonic() >= end or self.process.poll() is not None:
+                self.process.kill()
+                self.process.wait(WAIT_S)
+                pytest.fail("the kernel did not start")
+            threading.Event().wait(0.01)
 
     def stop(self):
         self.client.stop_channels()
@@ -158,23 +164,61 @@ def test_a_tools_result_shows_as_a_table(notebook):
     assert "<table" in data["text/html"]
 
 
-def test_a_long_tool_shows_one_bar_that_ends_with_it(notebook):
-    code = """
-    Tool.register{name = 'long', parameters = {}, execute = function()
-      local bar <close> = display.progress(3, {message = 'work'})
-      for i = 1, 3 do bar:add(1) end
-      return {done = true}
-    end}
-    Tool.execute('long')
-    """
-    _, published = notebook.run(code)
+def test_a_bar_of_the_script_is_one_display_that_changes(notebook):
+    _, published = notebook.run(
+        "local bar <close> = display.progress(3, {message = 'work'}) for i = 1, 3 do bar:add() end"
+    )
+    ids = {content["transient"]["display_id"] for _, content in published}
 
-    assert [name for name, _ in published[:1]] == ["display_data"]
-    assert published[-1][0] in {"update_display_data", "execute_result"}
-    last = [content for name, content in published if name == "update_display_data"][-1]
-    assert last["data"]["text/plain"].startswith("[####################] 100% work")
-    ids = {content["transient"]["display_id"] for name, content in published if "display_data" in name}
+    assert [name for name, _ in published] == ["display_data", "update_display_data"]
+    assert published[-1][1]["data"]["text/plain"] == "[####################] 100% work"
     assert len(ids) == 1
+
+
+SLOW_TOOL = """
+from time import monotonic
+from llmspell_tools.definition import ToolContext, tool
+
+@tool(name="slow-count", category="utility")
+def slow_count(context: ToolContext, *, seconds: float, fails: bool = False) -> str:
+    \"\"\"Report progress for some time.
+
+    Args:
+        seconds: How long.
+        fails: Whether to fail then.
+    \"\"\"
+    begin = monotonic()
+    while (spent := monotonic() - begin) < seconds:
+        context.check()
+        context.progress(spent, seconds, "<counting>")
+    if fails:
+        raise RuntimeError("on purpose")
+    return "counted"
+"""
+
+
+def test_only_a_long_tool_shows_a_bar_and_it_ends_with_the_tool(tmp_path):
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "slow_count.py").write_text(SLOW_TOOL, encoding="utf-8")
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (home / "config.toml").write_text(f"[tools]\ndirectories = ['{tools}']\n", encoding="utf-8")
+    made = Notebook(tmp_path)
+    try:
+        short = made.run("Tool.execute('slow-count', {seconds = 0.1}) return nil")[1]
+        long = made.run("Tool.execute('slow-count', {seconds = 0.9}) print('after')")[1]
+        failed = made.run("local ok = pcall(Tool.execute, 'slow-count', {seconds = 0.7, fails = true})")[1]
+    finally:
+        made.stop()
+
+    assert [name for name, _ in short] == ["execute_result"]
+    assert long[0][0] == "display_data"
+    assert [name for name, _ in long][-2:] == ["update_display_data", "stream"]
+    assert 3 <= len(long) <= 8  # one change each 0.1 s
+    assert "&lt;counting&gt;" in long[0][1]["data"]["text/html"]
+    assert long[-2][1]["data"]["text/plain"].startswith("[####################] 100% <counting> (done in ")
+    assert "(failed in " in failed[-1][1]["data"]["text/plain"]
 
 
 # --- input ----------------------------------------------------------------------------------------------------------
