@@ -21,14 +21,26 @@ from llmspell_tools.errors import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Literal
+    from collections.abc import Callable, Sequence
+    from typing import Literal, Protocol
 
     from llmspell.config.settings import Settings
     from llmspell.console import Console
     from llmspell.options import Options
     from llmspell_kernel.lua import EngineSettings, Execution, LuaEngine
+    from llmspell_tools.definition import CancelSignal
     from llmspell_tools.types import JsonObject, JsonValue
+
+    class Attendant(Protocol):
+        """Sees an engine before and while it runs; `llmspell.actions.debug` has one."""
+
+        def writer(self, write: Callable[[str, str], None]) -> Callable[[str, str], None]:
+            """Return what the engine prints with instead of `write`."""
+            ...
+
+        def ready(self, engine: LuaEngine, stop: Callable[[], None], signal: CancelSignal) -> None:
+            """Take the engine; it runs when this returns. `stop` ends the run, `signal` says that it shall end."""
+            ...
 
 
 class Source:
@@ -63,8 +75,17 @@ def run(
     timeout_s: float | None = None,
     engine: str | None = None,
     connect: str | None = None,
+    attendant: Attendant | None = None,
 ) -> int:
     """Run the script ``words[0]`` (``-``: standard input) with the other words as its arguments.
+
+    Args:
+        options: The global options.
+        words: Script and arguments.
+        timeout_s: Seconds that it may run.
+        engine: Language, or None.
+        connect: Not available yet.
+        attendant: Whoever wants the engine before it runs: a debugger.
 
     Returns:
         What the script gave `os.exit`, else 0.
@@ -72,14 +93,14 @@ def run(
     _require_lua(engine, connect)
     script, args = words[0], words[1:]
     if script == "-":
-        return _run(options, Source(_standard_input(), "=stdin", "script", None, args), timeout_s)
+        return _run(options, Source(_standard_input(), "=stdin", "script", None, args), timeout_s, attendant)
     source = Source("", "@" + script, "script", _folder(script), args)
     try:
         source.code = _read(script)
     except ScriptFileNotFound as error:
         _show_failure(source, "", error, options.format())
         raise
-    return _run(options, source, timeout_s)
+    return _run(options, source, timeout_s, attendant)
 
 
 def execute(
@@ -128,7 +149,7 @@ def _read(script: str) -> str:
         raise ScriptFileNotFound(text, details={"path": script}, exit_status=2) from None
 
 
-def _run(options: Options, source: Source, timeout_s: float | None) -> int:
+def _run(options: Options, source: Source, timeout_s: float | None, attendant: Attendant | None = None) -> int:
     from llmspell.console import Console  # only where something runs
     from llmspell.interrupts import Interrupts  # costs `signal`, which imports enum
 
@@ -147,7 +168,7 @@ def _run(options: Options, source: Source, timeout_s: float | None) -> int:
 
     engine = LuaEngine(
         registry,
-        write=console.write,
+        write=console.write if attendant is None else attendant.writer(console.write),
         context=context,
         settings=engine_settings(settings, source.folder, console),
         front=TerminalFront(console, bar),
@@ -161,6 +182,8 @@ def _run(options: Options, source: Source, timeout_s: float | None) -> int:
     limit = timeout_s if timeout_s is not None else configured_timeout(settings)
     with Interrupts(stop) as interrupts:
         try:
+            if attendant is not None:
+                attendant.ready(engine, stop, context.signal)
             status = _execute(engine, source, console, style, limit)
         except (Cancelled, KeyboardInterrupt):
             if console.failure is not None:
@@ -222,6 +245,11 @@ def _returned(execution: Execution) -> tuple[JsonValue, str | None]:
         return execution.text, execution.text
     value: JsonValue = values[0] if len(values) == 1 else values
     return value, value if isinstance(value, str) else output.indented(value, sort_keys=True)
+
+
+def returned_text(execution: Execution) -> str | None:
+    """Return what a script gave back as text for people, or None."""
+    return _returned(execution)[1]
 
 
 def _sorted(value: JsonValue) -> JsonValue:

@@ -23,6 +23,8 @@ _COMMANDS = {
     "tool": ("llmspell.cli.tool:tool", "List, describe, search and call tools."),
     "run": ("llmspell.cli.script:run", "Run a Lua script."),
     "exec": ("llmspell.cli.script:exec_", "Run a line of Lua."),
+    "debug": ("llmspell.cli.debug:debug", "Run a Lua script with a debug server beside it."),
+    "debug-adapter": ("llmspell.cli.debug:debug_adapter", "Speak the Debug Adapter Protocol with an editor."),
     "config": ("llmspell.cli.config:config", "Show, check, start and trust configuration files."),
     "kernel": ("llmspell.cli.kernel:kernel", "Start the Jupyter kernel; install its kernelspec."),
     "lua-types": ("llmspell.cli.lua_types:lua_types", "Write what an editor needs to know of the globals and tools."),
@@ -110,8 +112,8 @@ def _usage(error: click.ClickException) -> int:
         name = error.option_name.lstrip("-")
         if context.command.name == "invoke":
             note(f"A tool's parameters are written without dashes: {name}=VALUE, or --params JSON.")
-        elif context.command.name == "run":
-            note(f"What is meant for the script stands after --: llmspell run SCRIPT -- --{name}")
+        elif context.command.name in {"run", "debug"}:
+            note(f"What is meant for the script stands after --: llmspell {context.command.name} SCRIPT -- --{name}")
     return error.exit_code
 
 

@@ -1,0 +1,227 @@
+"""A Lua engine as a debuggee: the session's questions as operations of `LuaDebugger`, answers as named values."""
+
+from __future__ import annotations
+
+import re
+
+from llmspell_kernel.debug.debuggee import Frame, Scope, Thread, Value
+from llmspell_kernel.debug.protocol import RequestFailed
+from llmspell_kernel.lua.convert import human_text
+from llmspell_kernel.lua.debugger.debugger import LuaDebugger, NotStopped
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Protocol
+
+    from llmspell_kernel.debug.debuggee import Listener, Mode
+    from llmspell_kernel.lua.debugger.debugger import Stop
+    from llmspell_kernel.lua.debugger.points import Point, Wish
+    from llmspell_kernel.lua.engine import LuaEngine
+
+    class Program(Protocol):
+        """What runs in the engine."""
+
+        #: Whether `restart` can run it again.
+        can_restart: bool
+
+        def start(self) -> None:
+            """Let it begin, if it waits for that."""
+            ...
+
+        def stop(self) -> None:
+            """End what runs."""
+            ...
+
+        def restart(self) -> None:
+            """End what runs and begin again, in a new engine: `LuaDebuggee.renew`."""
+            ...
+
+
+#: The end of a text that a completion continues: a chain of names, and the beginning of the next.
+_CHAIN = re.compile(r"((?:[A-Za-z_]\w*|\[(?:\d+|\"[^\"]*\"|'[^']*')\]|[.:])*[.:])?([A-Za-z_]\w*)?$")
+
+
+class LuaDebuggee:
+    """One program in Lua, in one engine after another.
+
+    Args:
+        engine: Where it runs.
+        program: What starts and ends it.
+        observer: Told the same as the client, whether there is one or not.
+    """
+
+    def __init__(self, engine: LuaEngine, program: Program, observer: Listener | None = None) -> None:
+        self.debugger = LuaDebugger(engine)
+        self._program = program
+        self.can_restart = program.can_restart
+        self._listeners: tuple[Listener, ...] = () if observer is None else (observer,)
+        self._observer = observer
+        self._is_debugging = False
+        self._filters: Mapping[str, str | None] = {}
+        self._entry = False
+
+    # --- the program's side ----------------------------------------------------------------------------------------
+
+    def watch(self) -> None:
+        """Debug for the observer alone, before a client comes."""
+        self._is_debugging = True
+        self.debugger.attach(self)
+
+    def renew(self, engine: LuaEngine) -> None:
+        """Go on in a new engine, with the same breakpoints."""
+        old = self.debugger
+        self.debugger = LuaDebugger(engine, points=old.points)
+        if self._is_debugging:
+            self.debugger.attach(self)
+            self.debugger.set_exceptions(self._filters)
+            if self._entry:
+                self.debugger.pause("entry")
+
+    def stopped(self, stop: Stop) -> None:
+        """See `Listener`."""
+        for listener in self._listeners:
+            listener.stopped(stop)
+
+    def resumed(self, mode: str) -> None:
+        """See `Listener`."""
+        for listener in self._listeners:
+            listener.resumed(mode)
+
+    def logged(self, text: str) -> None:
+        """See `Listener`."""
+        for listener in self._listeners:
+            listener.logged(text)
+
+    def point_changed(self, point: Point) -> None:
+        """See `Listener`."""
+        for listener in self._listeners:
+            listener.point_changed(point)
+
+    def loaded(self, name: str) -> None:
+        """See `Listener`."""
+        for listener in self._listeners:
+            listener.loaded(name)
+
+    def wrote(self, stream: str, text: str) -> None:
+        """See `Listener`."""
+        for listener in self._listeners:
+            listener.wrote(stream, text)
+
+    def ended(self, status: int | None) -> None:
+        """See `Listener`."""
+        for listener in self._listeners:
+            listener.ended(status)
+
+    # --- the session's side ----------------------------------------------------------------------------------------
+
+    def listen(self, listener: Listener, *, is_debugging: bool) -> None:
+        """See `Debuggee.listen`."""
+        self._listeners = (listener,) if self._observer is None else (self._observer, listener)
+        self._is_debugging = is_debugging
+        if is_debugging:
+            self.debugger.attach(self)
+
+    def leave(self) -> None:
+        """See `Debuggee.leave`."""
+        self._listeners = () if self._observer is None else (self._observer,)
+        self._is_debugging = False
+        self.debugger.detach()
+
+    def start(self, *, stop_on_entry: bool) -> None:
+        """See `Debuggee.start`."""
+        self._entry = stop_on_entry
+        if stop_on_entry and self._is_debugging:
+            self.debugger.pause("entry")
+        self._program.start()
+        stop = self.debugger.stop
+        if stop is not None:  # it had stopped before the client was there
+            self._listeners[-1].stopped(stop)
+
+    def stop(self) -> None:
+        """See `Debuggee.stop`."""
+        self._program.stop()
+
+    def restart(self) -> None:
+        """See `Debuggee.restart`."""
+        self._program.restart()
+
+    def set_lines(self, path: str, wishes: Sequence[Wish]) -> list[Point]:
+        """See `Debuggee.set_lines`."""
+        return self.debugger.set_lines(path, wishes)
+
+    def set_functions(self, wishes: Sequence[Wish]) -> list[Point]:
+        """See `Debuggee.set_functions`."""
+        return self.debugger.set_functions(wishes)
+
+    def set_exceptions(self, filters: Mapping[str, str | None]) -> None:
+        """See `Debuggee.set_exceptions`."""
+        self._filters = filters
+        self.debugger.set_exceptions(filters)
+
+    def lines(self, path: str, first: int, last: int) -> list[int]:
+        """See `Debuggee.lines`."""
+        try:
+            return self.debugger.points.lines(path, first, last)
+        except OSError as error:
+            raise RequestFailed("source", f"{path} cannot be read: {error.strerror or error}") from error
+
+    def pause(self) -> None:
+        """See `Debuggee.pause`."""
+        self.debugger.pause()
+
+    def go_on(self, thread: int, mode: Mode) -> None:  # noqa: ARG002 - Lua has one thread that runs; it takes all along
+        """See `Debuggee.go_on`."""
+        self.debugger.go_on(mode)
+
+    def threads(self) -> list[Thread]:
+        """See `Debuggee.threads`; while it runs only main is known."""
+        try:
+            answer = self.debugger.inspect("threads")
+        except NotStopped:
+            return [Thread(1, "main")]
+        return [Thread(answer[at], answer[at + 1]) for at in range(0, len(answer), 3)]
+
+    def frames(self, thread: int, first: int, size: int, *, all_frames: bool) -> tuple[list[Frame], bool]:
+        """See `Debuggee.frames`."""
+        more, *parts = self.debugger.inspect("frames", thread, first + 1, size, all_frames)
+        return [Frame(*parts[at : at + 5]) for at in range(0, len(parts), 5)], more is True
+
+    def scopes(self, frame: int) -> list[Scope]:
+        """See `Debuggee.scopes`."""
+        parts = self.debugger.inspect("scopes", frame)
+        return [Scope(*parts[at : at + 6]) for at in range(0, len(parts), 6)]
+
+    def children(self, reference: int, first: int, size: int, kind: str) -> list[Value]:
+        """See `Debuggee.children`."""
+        parts = self.debugger.inspect("children", reference, first + 1, size, kind)
+        return [Value(*parts[at : at + 7]) for at in range(0, len(parts), 7)]
+
+    def evaluate(self, frame: int, text: str) -> Value:
+        """See `Debuggee.evaluate`."""
+        return Value("", *self.debugger.inspect("evaluate", frame, text))
+
+    def full_text(self, frame: int, text: str) -> str:
+        """See `Debuggee.full_text`."""
+        return str(self.debugger.inspect("full", frame, text)[0])
+
+    def set_child(self, reference: int, name: str, text: str, frame: int) -> Value:
+        """See `Debuggee.set_child`."""
+        return Value(name, *self.debugger.inspect("set", reference, name, text, frame))
+
+    def names(self, frame: int, text: str) -> tuple[list[tuple[str, str]], int]:
+        """See `Debuggee.names`."""
+        found = _CHAIN.search(text)
+        chain, prefix = (found.group(1) or "", found.group(2) or "") if found else ("", "")
+        parts = self.debugger.inspect("names", frame, chain.rstrip(".:"), prefix)
+        names = sorted((parts[at], parts[at + 1]) for at in range(0, len(parts), 2))
+        return names, len(prefix)
+
+    def sources(self) -> list[str]:
+        """See `Debuggee.sources`."""
+        return list(self.debugger.points.chunks)
+
+    def source_text(self, name: str) -> str | None:
+        """See `Debuggee.source_text`."""
+        chunk = self.debugger.points.chunks.get(name)
+        return None if chunk is None else human_text(chunk.text)

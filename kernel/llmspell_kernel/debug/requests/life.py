@@ -1,0 +1,100 @@
+"""How a session begins and ends: initialize, launch, attach, configurationDone, restart, terminate, disconnect."""
+
+from __future__ import annotations
+
+from llmspell_kernel.debug.capabilities import capabilities
+from llmspell_kernel.debug.protocol import RequestFailed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from llmspell_kernel.debug.debuggee import Debuggee
+    from llmspell_kernel.debug.protocol import Arguments
+    from llmspell_kernel.debug.session import DebugSession
+    from llmspell_tools.types import JsonObject
+
+
+def initialize(session: DebugSession, arguments: Arguments) -> JsonObject:
+    """Learn what the client is, and say what this adapter can do."""
+    if session.client is not None:
+        raise RequestFailed("refused", "this session is initialized already")
+    path_format = arguments.text("pathFormat", "path")
+    if path_format not in {"path", "uri"}:
+        raise RequestFailed("bad_arguments", "'pathFormat' must be path or uri")
+    for name in ("linesStartAt1", "columnsStartAt1", "supportsRunInTerminalRequest"):
+        arguments.flag(name)  # of a wrong type: refused here, not when it is needed
+    session.sources.configure(uses_uris=path_format == "uri")
+    session.client = arguments
+    return capabilities()
+
+
+def launch(session: DebugSession, arguments: Arguments) -> None:
+    """Prepare a program; it begins with configurationDone."""
+    _check_new(session)
+    is_debugging = not arguments.flag("noDebug")
+    _prepare(session, arguments)
+    _begin(session, session.host.launch(arguments), is_debugging=is_debugging, is_launched=True)
+
+
+def attach(session: DebugSession, arguments: Arguments) -> None:
+    """Join a program that is there."""
+    _check_new(session)
+    _prepare(session, arguments)
+    _begin(session, session.host.attach(arguments), is_debugging=True, is_launched=False)
+
+
+def configuration_done(session: DebugSession, arguments: Arguments) -> None:  # noqa: ARG001 - a handler's
+    """Let the program begin."""
+    if session.is_configured:
+        return
+    debuggee = session.program()
+    session.is_configured = True
+    stop_on_entry = session.stop_on_entry
+    session.after_response(lambda: debuggee.start(stop_on_entry=stop_on_entry))
+
+
+def restart(session: DebugSession, arguments: Arguments) -> None:
+    """Run the program again, from its beginning."""
+    debuggee = session.program()
+    if not debuggee.can_restart:
+        raise RequestFailed("unable", "this program cannot be restarted from here; start it again", show=True)
+    changed = arguments.object("arguments")
+    session.sources.map_paths(changed)
+    session.will_resume()
+    debuggee.restart()
+
+
+def terminate(session: DebugSession, arguments: Arguments) -> None:  # noqa: ARG001 - a handler's
+    """End the program; its end is told by events."""
+    debuggee = session.program()
+    session.will_resume()
+    session.after_response(debuggee.stop)
+
+
+def disconnect(session: DebugSession, arguments: Arguments) -> None:
+    """End the session; a launched program ends with it, another goes on, unless the client says otherwise."""
+    ends = arguments.flag("terminateDebuggee", default=session.is_launched)
+    if session.debuggee is not None:
+        session.will_resume()
+        if ends:
+            session.debuggee.stop()
+            session.is_launched = False
+        session.leave_running()
+    session.after_response(session.hang_up)
+
+
+def _check_new(session: DebugSession) -> None:
+    if session.debuggee is not None:
+        raise RequestFailed("refused", "this session has a program already")
+
+
+def _prepare(session: DebugSession, arguments: Arguments) -> None:
+    session.stop_on_entry = arguments.flag("stopOnEntry")
+    session.just_my_code = arguments.flag("justMyCode", default=True)
+    session.sources.map_paths(arguments)
+
+
+def _begin(session: DebugSession, debuggee: Debuggee, *, is_debugging: bool, is_launched: bool) -> None:
+    session.debuggee = debuggee
+    session.is_launched = is_launched
+    debuggee.listen(session, is_debugging=is_debugging)
+    session.after_response(lambda: session.event("initialized"))

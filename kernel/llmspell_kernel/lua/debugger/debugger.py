@@ -1,0 +1,394 @@
+"""A debugger attached to one engine: it stops scripts, lets them go on, and shows what they hold.
+
+Threads. `attach`, `set_…`, `pause`, `go_on` and `inspect` come from any thread. What needs Lua is done on the owner
+thread: as a job at the next safe point (`safe_point.py`), or, while a script is stopped, by the loop that the owner
+thread then waits in. A stop lasts until `go_on`, an interrupt or `detach`; the deadline of the run waits meanwhile.
+
+What is asked about a stopped script runs in a Lua coroutine of its own and is bounded: the watch thread makes it raise
+after `INSPECTION_S`, as it stops a run. While nothing is attached, nothing here is called.
+"""
+
+from __future__ import annotations
+
+from queue import SimpleQueue
+from threading import Event, RLock
+
+from llmspell_kernel.lua.convert import human_text, to_lua_text
+from llmspell_kernel.lua.debugger.asking import INSPECTION_S, Questions, message_of
+from llmspell_kernel.lua.debugger.messages import counts
+from llmspell_kernel.lua.debugger.points import Point, Points, Wish, path_of
+from llmspell_kernel.lua.prelude_loader import prelude_text
+from llmspell_tools.errors import LlmspellError, ToolExecutionError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Protocol
+
+    from llmspell_kernel.lua.engine import LuaEngine
+
+    class Listener(Protocol):
+        """Who is told what happens; on the owner thread unless said otherwise, and returns soon."""
+
+        def stopped(self, stop: Stop) -> None:
+            """The script waits for `go_on`."""
+            ...
+
+        def resumed(self, mode: str) -> None:
+            """It runs again."""
+            ...
+
+        def logged(self, text: str) -> None:
+            """A log point or a faulty condition says something."""
+            ...
+
+        def point_changed(self, point: Point) -> None:
+            """A breakpoint has found or changed its place; any thread."""
+            ...
+
+        def loaded(self, name: str) -> None:
+            """A chunk was loaded, by its chunk name."""
+            ...
+
+
+#: What a waiting caller allows a question beyond its own limit.
+_PATIENCE_S = 5.0
+_PRELUDE = ("debug_values", "debug_frames", "debugger")
+
+
+class NotStopped(LlmspellError):
+    """The script runs, so it cannot be looked at."""
+
+    code = ToolExecutionError.code
+
+
+class Stop:
+    """Where and why a script stopped.
+
+    Attributes:
+        reason: entry, step, pause, breakpoint, function breakpoint, exception.
+        thread: Number of the Lua thread: 1 is main, others are coroutines.
+        text: An error's message.
+        points: The breakpoints that were hit.
+        is_caught: Of an error, whether the script catches it.
+    """
+
+    __slots__ = ("is_caught", "points", "reason", "text", "thread")
+
+    def __init__(
+        self, reason: str, thread: int, *, text: str = "", points: Sequence[Point] = (), is_caught: bool = False
+    ) -> None:
+        self.reason = reason
+        self.thread = thread
+        self.text = text
+        self.points = list(points)
+        self.is_caught = is_caught
+
+
+class _Call:
+    """A question to the stopped script, and its answer."""
+
+    __slots__ = ("answer", "args", "done", "name")
+
+    def __init__(self, name: str, args: tuple[object, ...]) -> None:
+        self.name = name
+        self.args = args
+        self.done = Event()
+        self.answer: tuple[Any, ...] = (False, "the script went on")
+
+
+class LuaDebugger:
+    """One engine's debugger; made once for an engine, any number of clients one after another.
+
+    Args:
+        engine: Its scripts are debugged.
+        points: The breakpoints of a former engine that this one takes over; none if left out.
+    """
+
+    def __init__(self, engine: LuaEngine, points: Points | None = None) -> None:
+        self._engine = engine
+        self._bridge = engine.bridge
+        self._safe_points = engine.safe_points
+        self._lock = RLock()
+        self._listener: Listener | None = None
+        self._inbox: SimpleQueue[_Call | str | None] | None = None
+        self._questions = Questions(engine)
+        self._api_loaded = False
+        self._filters: Mapping[str, str | None] = {}
+        #: Where and why the script is stopped; None while it runs.
+        self.stop: Stop | None = None
+        self.points = Points(_read, self._point_changed) if points is None else points
+        self.points.renew(self._point_changed)
+
+    # --- any thread ------------------------------------------------------------------------------------------------
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether somebody listens."""
+        return self._listener is not None
+
+    def attach(self, listener: Listener) -> None:
+        """Begin to watch; what was loaded before is known by its chunk names."""
+        with self._lock:
+            self._listener = listener
+            self._engine.loader.instrument = self._instrument
+            for name, text in self._engine.loader.sources.items():
+                if name not in self.points.chunks:
+                    self.points.load(name, text, may_change=False)
+        self._safe_points.post(self._install)
+
+    def detach(self) -> None:
+        """End the watch: every breakpoint is forgotten and a stopped script goes on."""
+        with self._lock:
+            if self._listener is None:
+                return
+            self._listener = None
+            self._filters = {}
+            self._engine.loader.instrument = None
+            self.points = Points(self.points.read, self._point_changed)
+            inbox = self._inbox
+        self._safe_points.post(self._remove)
+        if inbox is not None:
+            inbox.put("continue")
+
+    def set_lines(self, path: str, wishes: Sequence[Wish]) -> list[Point]:
+        """Replace the breakpoints of a file; they hold from the script's next safe point on."""
+        with self._lock:
+            points = self.points.set_lines(path, wishes)
+        self._do(self._apply)
+        return points
+
+    def set_functions(self, wishes: Sequence[Wish]) -> list[Point]:
+        """Replace the function breakpoints."""
+        with self._lock:
+            points = self.points.set_functions(wishes)
+        self._do(self._apply)
+        return points
+
+    def set_exceptions(self, filters: Mapping[str, str | None]) -> None:
+        """Choose which errors stop: ``uncaught``, ``all``; each with a Lua expression that must hold there, or None."""
+        self._filters = dict(filters)
+        self._do(self._apply)
+
+    def pause(self, reason: str = "pause") -> None:
+        """Stop at the next line that a script runs, now or in its next run."""
+        self._safe_points.post(lambda api: api["pause"](reason))
+
+    def go_on(self, mode: str) -> None:
+        """Let the stopped script run: continue, in, over or out.
+
+        Raises:
+            NotStopped: It runs.
+        """
+        with self._lock:
+            if self._inbox is None or self.stop is None:
+                raise NotStopped("the script is not stopped")
+            self._inbox.put(mode)
+
+    def inspect(self, name: str, *args: object) -> tuple[Any, ...]:
+        """Ask the stopped script: an operation of `debug_frames.lua`, its results with texts decoded.
+
+        Raises:
+            NotStopped: It runs.
+            ToolExecutionError: The expression failed or took too long.
+        """
+        call = _Call(name, args)
+        with self._lock:
+            if self._inbox is None or self.stop is None:
+                raise NotStopped("the script is not stopped")
+            self._inbox.put(call)
+        if not call.done.wait(INSPECTION_S + _PATIENCE_S):
+            raise ToolExecutionError("the stopped script does not answer")
+        return _checked(call.answer)
+
+    def _do(self, job: Callable[[Any], None]) -> None:
+        """Run a job on the owner thread soon, whether the script is stopped, runs, or is to come."""
+        self._safe_points.post(job)
+        with self._lock:
+            if self._inbox is not None:
+                self._inbox.put(_Call("", ()))
+
+    def _point_changed(self, point: Point) -> None:
+        listener = self._listener
+        if listener is not None:
+            listener.point_changed(point)
+
+    # --- owner thread: attaching ---------------------------------------------------------------------------------
+
+    def _install(self, api: Any) -> None:
+        if not self._api_loaded:
+            table = self._bridge.prelude.runtime.table_from({
+                "hit": self._quietly(self._hit), "stepped": self._quietly(self._stepped),
+                "broke": self._quietly(self._broke), "failed": self._quietly(self._failed),
+                "key_at": self._key_at, "push": self._engine.states.append,
+            })  # fmt: skip
+            for name in _PRELUDE:
+                api["load"](name, prelude_text(f"{name}.lua"), table)
+            self._api_loaded = True
+        api["attach"]()
+        self._apply(api)
+
+    def _remove(self, api: Any) -> None:
+        if self._listener is None and self._api_loaded:
+            api["detach"]()
+
+    def _apply(self, api: Any) -> None:
+        """Bring what Lua knows in line with what is set."""
+        if not self._api_loaded or self._listener is None:
+            return
+        with self._lock:
+            flagged, hooked = self.points.flagged(), self.points.left_to_hook()
+        api["forget_points"]()
+        for key in flagged:
+            api["flag"](key, True)
+        for line, name, key in hooked:
+            api["watch_line"](line, to_lua_text(name), key)
+        api["filter"]("uncaught" in self._filters, "all" in self._filters)
+        api["arm"]()
+
+    def _instrument(self, text: str, name: str, is_global: bool, is_cell: bool) -> str:
+        with self._lock:
+            listener = self._listener
+            if listener is None:
+                return text
+            changed, flags, hooked = self.points.load(name, text, may_change=is_global, is_cell=is_cell)
+        if flags or hooked:
+            self._safe_points.post(self._apply)
+        listener.loaded(name)
+        return changed
+
+    # --- owner thread: stops ---------------------------------------------------------------------------------------
+
+    def _quietly(self, function: Callable[..., None]) -> Callable[..., None]:
+        """Return a callback that never raises into Lua: a fault of ours is logged and the script goes on.
+
+        Code that a question runs, a function called in a watch say, does not stop.
+        """
+
+        def guarded(*args: Any) -> None:
+            if self.stop is not None or self._questions.is_asking:
+                return
+            try:
+                function(*args)
+            except BaseException:
+                import logging
+
+                logging.getLogger(__name__).exception("the debugger failed; the script goes on")
+
+        return guarded
+
+    def _key_at(self, source: str, line: int) -> int | None:
+        with self._lock:
+            chunk = self.points.chunks.get(human_text(source))
+            if chunk is None or line not in chunk.lines:
+                return None
+            return self.points.key(path_of(chunk.name), line)
+
+    def _hit(self, api: Any, key: int) -> None:
+        with self._lock:
+            points = self.points.at(key) if self._listener is not None else []
+        if not points:
+            api["flag"](key, None)
+            return
+        thread = api["look"]()
+        stopping = [point for point in points if self._stops(api, thread, point)]
+        if stopping:
+            kind = "breakpoint" if any(not point.wish.function for point in stopping) else "function breakpoint"
+            self._wait(api, Stop(kind, thread, points=stopping))
+
+    def _stepped(self, api: Any, reason: str) -> None:
+        self._wait(api, Stop(reason, api["look"]()))
+
+    def _broke(self, api: Any) -> None:
+        self._wait(api, Stop("breakpoint", api["look"](), text="Debug.breakpoint()"))
+
+    def _failed(self, api: Any, text: str, is_caught: bool, dead: int | None = None) -> None:
+        thread = api["look"](dead)
+        names = [name for name in (("all",) if is_caught else ("uncaught", "all")) if name in self._filters]
+        conditions = [self._filters[name] for name in names]
+        if any(not each or self._holds(api, thread, each, "exception filter") for each in conditions):
+            self._wait(api, Stop("exception", thread, text=human_text(text), is_caught=is_caught))
+
+    def _wait(self, api: Any, stop: Stop) -> None:
+        """Hold the script until somebody lets it go on; answer questions about it meanwhile."""
+        run = self._bridge.run
+        listener = self._listener
+        if run is None or listener is None or run.reason is not None:
+            return
+        api["halt"]()
+        self._bridge.output.flush()
+        inbox: SimpleQueue[_Call | str | None] = SimpleQueue()
+        forget = run.context.signal.on_set(lambda: inbox.put(None))
+        since = run.pause()
+        with self._lock:
+            self._inbox, self.stop = inbox, stop
+        mode: str | None = None
+        try:
+            listener.stopped(stop)
+            mode = self._serve(api, inbox)
+        finally:
+            with self._lock:
+                self._inbox = self.stop = None
+            forget()
+            run.unpause(since)
+            self._refuse_rest(inbox)
+        if mode is not None and run.reason is None:
+            api["go_on"](mode)
+        listener.resumed(mode or "continue")
+
+    def _serve(self, api: Any, inbox: SimpleQueue[_Call | str | None]) -> str | None:
+        """Answer until the script shall go on; None if it was interrupted."""
+        while True:
+            item = inbox.get()
+            if not isinstance(item, _Call):
+                return item
+            if item.name:
+                item.answer = self._questions.ask(api, item.name, *item.args)
+                item.done.set()
+            else:
+                self._safe_points.run_jobs(api)
+
+    @staticmethod
+    def _refuse_rest(inbox: SimpleQueue[_Call | str | None]) -> None:
+        while not inbox.empty():
+            item = inbox.get()
+            if isinstance(item, _Call):
+                item.done.set()
+
+    # --- owner thread: breakpoints ---------------------------------------------------------------------------------
+
+    def _stops(self, api: Any, thread: int, point: Point) -> bool:
+        """Whether a breakpoint that was reached stops the script; a log point writes and does not."""
+        wish = point.wish
+        if wish.condition and not self._holds(api, thread, wish.condition, f"{point.path}:{point.line}"):
+            return False
+        point.hits += 1
+        if wish.hit_condition and not counts(wish.hit_condition, point.hits):
+            return False
+        if wish.log_message:
+            self._log(self._questions.filled(api, thread, wish.log_message))
+            return False
+        return True
+
+    def _holds(self, api: Any, thread: int, condition: str, place: str) -> bool:
+        """Whether a condition holds; one that fails is reported, and stops."""
+        holds, problem = self._questions.holds(api, thread, condition)
+        if problem:
+            self._log(f"{place}: the condition '{condition}' failed: {problem}")
+        return holds
+
+    def _log(self, text: str) -> None:
+        listener = self._listener
+        if listener is not None:
+            listener.logged(text + "\n")
+
+
+def _checked(answer: tuple[Any, ...]) -> tuple[Any, ...]:
+    if answer[0] is not True:
+        raise ToolExecutionError(message_of(answer))
+    return tuple(human_text(each) if isinstance(each, str) else each for each in answer[1:])
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="latin-1", newline="") as stream:
+        return stream.read()

@@ -1,0 +1,268 @@
+-- Stops scripts for a debugger. Three things stop one: an instrumented statement whose flag is set (`hit`), the line
+-- hook (`native.on_line`: while stepping, pausing, and for breakpoints in code that was loaded without them), and an
+-- error (`native.on_error`). A stop is a Python callback that returns when the script shall go on; what is asked in
+-- between runs through `api.inspect`, in a coroutine of its own.
+--
+-- A function here that stops is never left by a tail call: that would take its frame away, by which the script's own
+-- frames are found.
+--
+-- host: hit(api, key), stepped(api, reason), broke(api), failed(api, text, is_caught, dead thread or nil),
+--       key_at(source, line), push(address)
+local native, host = ...
+local OWN = "=[llmspell]"
+local frames = native.debug_frames
+local getinfo, sethook, getlocal = native.debug.getinfo, native.debug.sethook, native.debug.getlocal
+local running, create, resume, status = coroutine.running, coroutine.create, coroutine.resume, coroutine.status
+local format, sub, tonumber, type, pcall, rawset = string.format, string.sub, tonumber, type, pcall, rawset
+
+local api = native.safe_point_api
+local hook_here = native.hook_here
+local flags = {} -- what instrumented statements look at: true where a breakpoint is set
+local slow = {} -- [line][source] = key: breakpoints for the line hook
+local step -- {mode, co, depth, reason} while stepping
+local just_stopped -- the key of an instrumented line at whose start a step has stopped
+local filters = {} -- uncaught, all
+local marks = {} -- our functions directly above a stopped script's frames
+
+-- How many frames there are from `level` (as the caller counts) downwards.
+local function depth_from(level)
+  level = level + 1
+  local low, high = level, level + 16
+  while getinfo(high, "l") do low, high = high, high * 2 end
+  while low + 1 < high do
+    local middle = (low + high) // 2
+    if getinfo(middle, "l") then low = middle else high = middle end
+  end
+  return low - level
+end
+
+-- The line hook -------------------------------------------------------------------------------------------------------
+
+local function set_mask() native.hook_mask = (step or native.next(slow)) and "l" or "" end
+
+local function has_slow(line, source)
+  local lines = slow[line]
+  return lines and lines[source]
+end
+
+-- Called by `on_hook`; the script's frame is two levels up.
+function native.on_line(line)
+  if not step and native.hook_mask == "" then
+    hook_here("")
+    return
+  end
+  local info = getinfo(3, "S")
+  local source = info.source
+  if source == OWN then return end
+  just_stopped = nil
+  local wanted = step
+  if wanted and (wanted.mode == "in" or running() == wanted.co) then
+    local stops = wanted.mode == "in"
+    if not stops then
+      local depth = depth_from(2)
+      stops = depth < wanted.depth or wanted.mode == "over" and depth == wanted.depth
+    end
+    if stops then
+      just_stopped = host.key_at(source, line)
+      host.stepped(api, wanted.reason)
+      return
+    end
+  end
+  local key = has_slow(line, source)
+  if key then host.hit(api, key) end
+end
+marks[native.on_hook] = true
+
+-- Called by an instrumented statement.
+local function hit(key)
+  if flags[key] then
+    if just_stopped == key then
+      just_stopped = nil
+    else
+      host.hit(api, key)
+    end
+  end
+end
+marks[hit] = true
+
+-- `Debug.breakpoint()`.
+function native.on_break()
+  host.broke(api)
+end
+marks[native.on_break] = true
+
+-- Coroutines ----------------------------------------------------------------------------------------------------------
+
+-- A coroutine is about to run: the line hook goes along where it is wanted anywhere.
+function native.entering(co)
+  if step and step.mode ~= "in" and co ~= step.co and not native.next(slow) then return end
+  if native.hook_mask ~= "" then native.register_hook(co) end
+end
+
+-- A coroutine has yielded or ended: a step that waited for its next line goes on where it was resumed.
+function native.leaving(co)
+  if step and step.co == co and step.mode ~= "in" then step.mode = "in" end
+  if native.hook_mask ~= "" then hook_here("l") end
+end
+
+-- Errors --------------------------------------------------------------------------------------------------------------
+
+local protected = {}
+for _, name in native.ipairs({ "pcall", "xpcall" }) do protected[native.env[name]] = true end
+
+-- Whether a script's own pcall, xpcall or coroutine.resume will catch an error raised here.
+local function is_caught(dead)
+  local active, at, co, level = native.active_coroutines(), 0, nil, 2
+  if dead then
+    -- on_error, pcall, report and the end of `coroutine.resume` are above whoever resumed it.
+    at = 1
+    for up = 3, 8 do
+      local info = getinfo(up, "S")
+      if not info then return false end
+      if info.what ~= "C" and info.source ~= OWN then return true end
+      if info.what == "Lua" and native.wrappers[getinfo(up, "f").func] then break end
+    end
+  end
+  while true do
+    while true do
+      local info
+      if co then info = getinfo(co, level, "f") else info = getinfo(level, "f") end
+      if not info then break end
+      if protected[info.func] then return true end
+      level = level + 1
+    end
+    at = at + 1
+    if at > #active then return false end
+    co, level = active[at + 1] or native.main_state, 0
+    local caller = getinfo(co, 2, "S") -- resume, our resume, and who called that
+    if caller and caller.source ~= OWN then return true end
+  end
+end
+
+local reported
+-- Called where an error is raised, before anything is unwound. co: the coroutine that has died of it, or nil.
+function native.on_error(message, co)
+  if not (filters.uncaught or filters.all) then return end
+  if native.rethrown then
+    native.rethrown = nil
+    if message == reported or type(message) == "string" and type(reported) == "string"
+      and sub(message, -#reported) == reported then return end
+  end
+  local caught = is_caught(co ~= nil)
+  if caught and not filters.all then return end
+  reported = message
+  host.failed(api, native.message_of(message), caught, co and frames.id_of(co))
+end
+marks[native.on_error] = true
+
+-- What Python calls ---------------------------------------------------------------------------------------------------
+
+-- The level of the stopped script's own frame, as the caller counts, or nil.
+local function script_level()
+  local is_below = false
+  for level = 2, 60 do
+    local info = getinfo(level, "Sf")
+    if not info then return nil end
+    is_below = is_below or marks[info.func] == true
+    if is_below and info.what ~= "C" and info.source ~= OWN then return level - 1 end
+  end
+end
+
+-- Makes this place the one that is looked at; returns its thread. dead: the id of a coroutine that an error has ended.
+function api.look(dead)
+  frames.stopped(not dead and running() or nil, marks, dead)
+  return dead or frames.id_of(running())
+end
+
+-- Forgets a step: the script has stopped.
+function api.halt()
+  step = nil
+  set_mask()
+end
+
+local operations = {}
+for name, member in native.next, frames do operations[name] = member end
+
+-- Runs an operation of `debug_frames.lua`; true and its results, or false and a message.
+function api.inspect(name, ...)
+  local co, count = create(operations[name]), native.count_coroutines()
+  host.push(tonumber(format("%p", co)))
+  local function leave(ok, ...)
+    native.abandon_coroutines(count) -- those of an expression that took too long
+    if not ok then return false, native.message_of((...)) end
+    return ok, ...
+  end
+  return leave(resume(co, ...))
+end
+
+-- Lets the script go on: mode is "continue", "in", "over" or "out".
+function api.go_on(mode)
+  step = nil
+  if mode ~= "continue" then
+    local level = script_level()
+    step = { mode = level and mode or "in", co = running(), depth = level and depth_from(level - 1) or 0, reason = "step" }
+  end
+  set_mask()
+  hook_here(native.hook_mask)
+end
+
+-- Stops at the next line that a script runs.
+function api.pause(reason)
+  step = { mode = "in", reason = reason }
+  set_mask()
+  hook_here("l")
+end
+
+function api.forget_points()
+  for key in native.next, flags do flags[key] = nil end
+  slow = {}
+end
+
+function api.flag(key, is_set) flags[key] = is_set or nil end
+
+function api.watch_line(line, source, key)
+  local lines = slow[line] or {}
+  slow[line], lines[source] = lines, key
+end
+
+-- Arms the line hook here, if anything wants it.
+function api.arm()
+  set_mask()
+  if native.hook_mask ~= "" then hook_here("l") end
+end
+
+function api.filter(uncaught, all) filters.uncaught, filters.all = uncaught, all end
+
+-- A function's first line that holds code: source and line, or nothing.
+function api.function_at(path)
+  local value = native.env
+  for name in native.string.gmatch(path, "[^.:]+") do
+    if type(value) ~= "table" then return end
+    value = native.rawget(value, name)
+  end
+  if type(value) ~= "function" then return end
+  local info = getinfo(value, "SL")
+  if info.what == "C" or info.source == OWN then return end
+  local first
+  for line in native.next, info.activelines or {} do
+    if line > info.linedefined and (not first or line < first) then first = line end
+  end
+  return info.source, first or info.linedefined
+end
+
+function api.attach()
+  rawset(native.env, "__llmspell_bp", flags)
+  rawset(native.env, "__llmspell_hit", hit)
+end
+
+-- Leaves nothing: instrumented statements find no flag set.
+function api.detach()
+  step, just_stopped, filters = nil, nil, {}
+  for key in native.next, flags do flags[key] = nil end
+  slow = {}
+  set_mask()
+  hook_here("")
+  frames.stopped()
+end
+
+return api
