@@ -70,7 +70,7 @@ def test_what_goes_wrong_has_its_class(text, program, kind, says):
 
 
 def test_a_schema_that_refers_to_itself_for_ever_is_refused():
-    with pytest.raises(LimitExceeded, match="refers to itself"):
+    with pytest.raises(LimitExceeded, match="never ends"):
         run("validate", "1", schema={"$ref": "#"})
 
 

@@ -1,7 +1,7 @@
-"""json-processor: jq programs over JSON, JSON Schema validation, and jq over JSON lines.
+"""json-processor: jq and JMESPath over JSON, JSON lines, YAML and TOML, and JSON Schema validation.
 
 This module finds the input, hands it to a warm isolated child (`json_worker.py`, by `isolated.py`) and puts the answer
-where it belongs. Parsing, jq and schema checks all happen in the child: a program that loops, crashes or needs too
+where it belongs. Parsing, programs and schema checks happen in the child: a program that loops, crashes or needs too
 much memory is ended there, and no other thread here waits for it. JSON lines pass through in blocks, so a file may be
 of any size.
 """
@@ -9,6 +9,7 @@ of any size.
 from __future__ import annotations
 
 from llmspell_tools.builtin.data.jq_guard import refuse_unavailable
+from llmspell_tools.builtin.sources import write_file
 from llmspell_tools.definition import ToolContext, ToolResult, tool
 from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import InvalidParameters, LimitExceeded
@@ -39,8 +40,14 @@ _ERROR = record({"path": "string", "message": "string", "keyword": "string"})
     name="json-processor",
     category="data",
     level="safe",
-    parameter_aliases={"action": "operation"},
-    requires={"query": ("query",), "transform": ("query",), "jq": ("query",), "validate": ("schema",)},
+    parameter_aliases={"action": "operation", "format": "output_format"},
+    requires={
+        "query": ("query",),
+        "transform": ("query",),
+        "jq": ("query",),
+        "jmespath": ("query",),
+        "validate": ("schema",),
+    },
     annotations={"read_only": False, "destructive": False, "idempotent": True, "open_world": False},
     settings={
         "timeout_s": 30,
@@ -76,6 +83,17 @@ _ERROR = record({"path": "string", "message": "string", "keyword": "string"})
             },
         },
         {
+            "description": "JMESPath over YAML, answered as TOML",
+            "params": {
+                "operation": "jmespath",
+                "input": "people:\n- name: Ada\n  born: 1815-12-10\n",
+                "input_format": "yaml",
+                "query": "people[0]",
+                "output_format": "toml",
+            },
+            "result": {"operation": "query", "result": {"name": "Ada", "born": "1815-12-10"}},
+        },
+        {
             "description": "Run a program over JSON lines",
             "params": {"operation": "stream", "input": '{"a": 1}\n{"a": 2}', "query": ".a"},
             "result": {"operation": "stream", "result": [1, 2]},
@@ -94,58 +112,103 @@ _ERROR = record({"path": "string", "message": "string", "keyword": "string"})
 def json_processor(
     context: ToolContext,
     *,
-    operation: Literal["query", "transform", "jq", "validate", "stream"] = "query",
+    operation: Literal["query", "transform", "jq", "jmespath", "validate", "stream"] = "query",
     input: JsonValue = None,
     input_file: str | None = None,
     output_file: str | None = None,
     query: str | None = None,
     schema: JsonValue = None,
+    language: Literal["jq", "jmespath"] | None = None,
+    input_format: Literal["json", "jsonl", "yaml", "toml"] | None = None,
+    output_format: Literal["json", "jsonl", "yaml", "toml"] | None = None,
 ) -> ToolResult:
-    """Query and transform JSON with jq, validate it against a JSON Schema, and process JSON lines.
+    """Query and transform JSON, YAML and TOML with jq or JMESPath, validate by JSON Schema, process JSON lines.
 
     Args:
-        operation: query runs a jq program (transform and jq mean the same), validate checks against `schema`, stream
-            runs a jq program on each line.
-        input: The JSON value, or its text; for stream the lines as one text.
-        input_file: Path of a file to read instead; stream reads it in blocks.
-        output_file: Path of a file for the result: JSON, for stream one line for each answer. It appears whole or not
-            at all.
-        query: The jq program; for stream "." by default.
+        operation: query runs a program (transform, jq and jmespath mean the same, the last in JMESPath), validate
+            checks against `schema`, stream runs a program on each line, or on each document of a YAML stream.
+        input: The value, or its text; for stream the lines as one text.
+        input_file: Path of a file to read instead; stream reads lines in blocks.
+        output_file: Path of a file for the result; for stream one line for each answer. It appears whole or not at
+            all.
+        query: The program; for stream by default the whole value.
         schema: The JSON Schema (Draft 7 or 2020-12), or its text.
+        language: Of the program; jq by default.
+        input_format: Of the input's text or file; by default what the file's ending says, else json. jsonl is an array
+            of the lines' values. YAML is version 1.1; its dates and TOML's become ISO texts.
+        output_format: Of output_file and of the answer's text; by default what the file's ending says, else json.
     """
-    operation_name = "query" if operation in ("transform", "jq") else operation
-    call = _Call(context, operation_name, input, input_file)
+    operation_name = operation if operation in ("validate", "stream") else "query"
+    call = _Call(context, operation_name, input, input_file, input_format)
+    written = _output_format(operation_name, output_format, output_file)
     if operation_name == "validate":
-        return _finish(call, output_file, call.validate(schema))
-    program = "." if query is None and operation_name == "stream" else query
+        return _finish(call, output_file, written, call.validate(schema))
+    call.choose(operation, language)
+    program = ("@" if call.language == "jmespath" else ".") if query is None and operation_name == "stream" else query
     if program is None:
-        raise InvalidParameters(f"operation '{operation}' needs parameter 'query', a jq program", field="query")
-    refuse_unavailable(program)
+        raise InvalidParameters(f"operation '{operation}' needs parameter 'query', a program", field="query")
+    if call.language == "jq":
+        refuse_unavailable(program)
     if operation_name == "query":
-        return _finish(call, output_file, call.query(program))
-    if output_file is not None:
+        return _finish(call, output_file, written, call.query(program))
+    if output_file is not None and written != "yaml":
         return _stream_to_file(call, output_file, program)
-    return _finish(call, None, loads("[" + ",".join(call.answer_lines(program)) + "]"))
+    if written == "yaml":
+        return _stream_as_yaml(call, output_file, program)
+    return _finish(call, None, "json", loads("[" + ",".join(call.answer_lines(program)) + "]"))
+
+
+def _output_format(operation: str, given: str | None, path: str | None) -> str:
+    if operation == "stream":
+        if given in ("json", "toml"):
+            raise InvalidParameters(
+                f"stream writes jsonl or a yaml stream, not {given}; use operation query for one document",
+                field="output_format",
+            )
+        return given or ("yaml" if path is not None and _format_of(path) == "yaml" else "jsonl")
+    return given or ("json" if path is None else _format_of(path))
+
+
+def _format_of(path: str) -> str:
+    from llmspell_tools.builtin.documents import kind_of
+
+    return kind_of(path)
 
 
 class _Call:
     """One call: where its input is, and the child's work on it."""
 
-    __slots__ = ("_input", "_path", "_settings", "context", "operation")
+    __slots__ = ("_input", "_path", "_settings", "context", "format", "language", "operation")
 
-    def __init__(self, context: ToolContext, operation: str, input: JsonValue, path: str | None) -> None:
+    def __init__(
+        self, context: ToolContext, operation: str, input: JsonValue, path: str | None, format: str | None
+    ) -> None:
         if (input is None) == (path is None):
             what = "either 'input' or 'input_file'" + (", not both" if path is not None else "")
             raise InvalidParameters(f"operation '{operation}' needs {what}", field="input")
         self.context = context
         self.operation = operation
+        self.language = "jq"
+        self.format = format or ("json" if path is None else _format_of(path))
+        if operation == "stream" and self.format == "toml":
+            raise InvalidParameters("stream takes JSON lines or a YAML stream, not toml", field="input_format")
+        if format not in (None, "json") and path is None and not isinstance(input, str):
+            raise InvalidParameters(f"input_format {format} is of a text or a file", field="input_format")
         self._input = input
         self._path = path
         self._settings: Mapping[str, Any] = context.settings
 
+    def choose(self, operation: str, language: str | None) -> None:
+        """Note the program's language: as the caller says, or as the operation's name says."""
+        named = operation if operation in ("jq", "jmespath") else None
+        if named is not None and language not in (None, named):
+            raise InvalidParameters(f"operation '{operation}' is no {language}", field="language")
+        self.language = language or named or "jq"
+
     def query(self, program: str) -> JsonValue:
         """Return the one answer, or the array of all."""
         args: JsonObject = {"do": "query", "program": program, "max_output_bytes": self._settings["max_output_bytes"]}
+        args.update(language=self.language, format=self.format)
         return loads(self._run(args, self._whole())[1].decode("utf-8", "surrogatepass"))
 
     def validate(self, schema: JsonValue) -> JsonValue:
@@ -156,6 +219,7 @@ class _Call:
             except InvalidParameters as error:
                 raise InvalidParameters(f"schema: {error.message}", field="schema", details=error.details) from None
         args: JsonObject = {"do": "validate", "schema": schema, "max_errors": self._settings["max_errors"]}
+        args["format"] = self.format
         verdict: JsonValue = self._run(args, self._whole())[0]
         return verdict
 
@@ -165,6 +229,7 @@ class _Call:
         for block in self._blocks():
             limit: int = self._settings["max_output_bytes"]
             args: JsonObject = {"do": "lines", "program": program, "line": line, "max_output_bytes": limit}
+            args.update(language=self.language, format=self.format)
             found, answers = self._run(args, block)
             line += block.count(b"\n")
             yield int(str(found["count"])), answers
@@ -177,6 +242,11 @@ class _Call:
             if size > self._settings["max_output_bytes"]:
                 raise self._exceeded("max_output_bytes", "the answers are", "; or give 'output_file'")
             yield from answers.decode("utf-8", "surrogatepass").split("\n")[:-1]
+
+    def rendered(self, text: str, format: str, *, of_lines: bool = False) -> bytes:
+        """Return JSON text as another format has it."""
+        args: JsonObject = {"do": "render", "format": format, "of_lines": of_lines}
+        return self._run(args, text.encode("utf-8", "surrogatepass"))[1]
 
     def _run(self, args: JsonObject, data: bytes) -> tuple[Any, bytes]:
         settings = self._settings
@@ -210,8 +280,8 @@ class _Call:
         return data
 
     def _blocks(self) -> Iterator[bytes]:
-        """Yield whole lines, some megabytes at a time."""
-        if self._path is None:
+        """Yield whole lines, some megabytes at a time; a YAML stream whole."""
+        if self._path is None or self.format == "yaml":
             yield self._whole()
             return
         from llmspell_tools.files import open_read
@@ -261,21 +331,37 @@ class _Answer(ToolResult):
         return True
 
 
-def _finish(call: _Call, output_file: str | None, result: JsonValue) -> ToolResult:
+def _finish(call: _Call, output_file: str | None, format: str, result: JsonValue) -> ToolResult:
+    content: bytes | None = None
+    if format != "json":
+        content = call.rendered(dumps(result), format)
+    elif output_file is not None:
+        content = (dumps(result, 2) + "\n").encode("utf-8", "surrogatepass")
     if output_file is None:
-        response = envelope(call.operation, None, _MESSAGES[call.operation])
-        response["result"] = result  # null is an answer too
-        is_table = isinstance(result, list) and bool(result) and all(isinstance(row, dict) for row in result)
-        return _Answer(
-            response,
-            media=table("result") if is_table else None,
-            metadata={"operation": call.operation, "response": response},
-        )
-    from llmspell_tools.files import write_atomic
+        return _answer(call, result, None if content is None else content.decode("utf-8"))
+    assert content is not None
+    write_file(call.context, output_file, content)
+    return _written(call.operation, output_file, len(content))
 
-    content = (dumps(result, 2) + "\n").encode("utf-8", "surrogatepass")
-    with write_atomic(call.context.policy, output_file, call.context.tool) as stream:
-        stream.write(content)
+
+def _answer(call: _Call, result: JsonValue, text: str | None) -> ToolResult:
+    response = envelope(call.operation, None, _MESSAGES[call.operation])
+    response["result"] = result  # null is an answer too
+    is_table = isinstance(result, list) and bool(result) and all(isinstance(row, dict) for row in result)
+    return _Answer(
+        response,
+        text=text,
+        media=table("result") if is_table else None,
+        metadata={"operation": call.operation, "response": response},
+    )
+
+
+def _stream_as_yaml(call: _Call, output_file: str | None, program: str) -> ToolResult:
+    lines = list(call.answer_lines(program))
+    content = call.rendered("\n".join(lines), "yaml", of_lines=True)
+    if output_file is None:
+        return _answer(call, loads("[" + ",".join(lines) + "]"), content.decode("utf-8"))
+    write_file(call.context, output_file, content)
     return _written(call.operation, output_file, len(content))
 
 

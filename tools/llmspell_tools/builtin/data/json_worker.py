@@ -1,4 +1,4 @@
-"""The part of json-processor that runs in an isolated child: jq programs, schema checks, and all parsing of input.
+"""The part of json-processor that runs in an isolated child: jq and JMESPath programs, schema checks, all parsing.
 
 Called by `isolated_worker.py` with the text as bytes, so that neither a hostile program nor a huge text holds the
 parent's interpreter lock. jq is the real one (the `jq` wheel binds libjq), with its own number type: integers beyond
@@ -11,11 +11,13 @@ from __future__ import annotations
 import os
 import sys
 
+from llmspell_tools.builtin.documents import parse_document, parse_documents, render_document, render_documents
 from llmspell_tools.errors import InvalidParameters, LimitExceeded, ToolExecutionError
 from llmspell_tools.jsontext import dumps, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from llmspell_tools.types import JsonObject, JsonValue
@@ -27,51 +29,113 @@ _RECURSION_LIMIT = 8_000
 
 
 def run(args: Any, data: bytes) -> tuple[JsonValue, bytes]:
-    """Serve one call: ``args["do"]`` is query, lines or validate; see those functions."""
+    """Serve one call: ``args["do"]`` is query, lines, validate or render; see those functions."""
     try:
-        do = {"query": query, "lines": lines, "validate": validate}[args["do"]]
+        do = {"query": query, "lines": lines, "validate": validate, "render": render}[args["do"]]
         return do(args, data)
     except RecursionError:
-        raise LimitExceeded("JSON is nested too deeply, or a schema refers to itself for ever") from None
+        raise LimitExceeded("the value or the program is nested too deeply, or a schema never ends") from None
 
 
 def query(args: Any, data: bytes) -> tuple[JsonObject, bytes]:
-    """Run the jq program ``args["program"]`` on one JSON text.
+    """Run the program ``args["program"]`` on one document of ``args["format"]`` (JSON if there is none).
 
     Returns:
         ``{count}`` and the JSON of the answer: the value if there is one, an array of them if not.
     """
-    text = _decode(data)
-    _parse(text, 0)
     results = _Results(args["max_output_bytes"])
-    _collect(_compiled(args["program"]), text, results, 0)
+    _runner(args)(*_document(args, data), results, 0)
     parts = results.parts
     answer = parts[0] if len(parts) == 1 else "[" + ",".join(parts) + "]"
     return {"count": len(parts)}, answer.encode("utf-8", "surrogatepass")
 
 
 def lines(args: Any, data: bytes) -> tuple[JsonObject, bytes]:
-    """Run the program on each line of JSON text; empty lines are skipped.
+    """Run the program on each line of JSON text, empty lines are skipped; or on each document of a YAML stream.
 
     Returns:
         ``{count, lines}`` and the results, one to a line; ``args["line"]`` is the number of the first input line.
     """
-    program = _compiled(args["program"])
+    run_on = _runner(args)
     results = _Results(args["max_output_bytes"])
     number = args["line"] - 1
-    for number, line in enumerate(_decode(data).split("\n"), args["line"]):
-        if line.strip():
-            _parse(line, number)
-            _collect(program, line, results, number)
+    if args.get("format") == "yaml":
+        for value in parse_documents(data, "input"):
+            run_on(dumps(value), value, results, 0)
+    else:
+        for number, line in enumerate(_decode(data).split("\n"), args["line"]):
+            if line.strip():
+                run_on(line, _parse(line, number), results, number)
     text = "".join(part + "\n" for part in results.parts)
     return {"count": len(results.parts), "lines": number}, text.encode("utf-8", "surrogatepass")
+
+
+def render(args: Any, data: bytes) -> tuple[JsonObject, bytes]:
+    """Write the JSON in ``data`` as a document of ``args["format"]``; JSON lines become a YAML stream."""
+    text = data.decode("utf-8", "surrogatepass")
+    if args.get("of_lines"):
+        return {}, _encode(render_documents([loads(line) for line in text.split("\n") if line]))
+    return {}, _encode(render_document(loads(text), args["format"]))
+
+
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InvalidParameters("the answer has a lone surrogate, which only JSON can write") from None
+
+
+def _document(args: Any, data: bytes) -> tuple[str, JsonValue]:
+    """Return one document as JSON text and as a value."""
+    kind = args.get("format", "json")
+    if kind == "json":
+        text = _decode(data)
+        return text, _parse(text, 0)
+    value = parse_document(data, kind, "input")
+    return dumps(value), value
+
+
+def _runner(args: Any) -> Callable[[str, JsonValue, _Results, int], None]:
+    """Return what runs the call's program on one text, which is also given as a value."""
+    if args.get("language") == "jmespath":
+        return _jmespath(args["program"])
+    program = _compiled(args["program"])
+    return lambda text, _value, results, line: _collect(program, text, results, line)
+
+
+def _jmespath(program: str) -> Callable[[str, JsonValue, _Results, int], None]:
+    import jmespath
+    from jmespath.exceptions import JMESPathError, ParseError
+
+    try:
+        compiled = jmespath.compile(program)
+    except ParseError as error:
+        position = int(error.lex_position)
+        raise InvalidParameters(
+            f"JMESPath expression: {str(error).splitlines()[0]} (column {position + 1})",
+            field="query",
+            details={"column": position + 1},
+        ) from None
+    except (JMESPathError, ValueError) as error:
+        raise InvalidParameters(f"JMESPath expression: {error}", field="query") from None
+
+    def run_on(_text: str, value: JsonValue, results: _Results, line: int) -> None:
+        try:
+            results.add(compiled.search(value))
+        except (JMESPathError, TypeError, ValueError, ArithmeticError) as error:
+            where = f" in line {line}" if line else ""
+            raise ToolExecutionError(
+                f"JMESPath expression failed{where}: {error}", details={"line": line} if line else None
+            ) from None
+
+    return run_on
 
 
 def validate(args: Any, data: bytes) -> tuple[JsonObject, bytes]:
     """Check one JSON text against ``args["schema"]``; return ``{is_valid, errors, errors_truncated?}``."""
     from llmspell_tools.builtin.data import json_schema
 
-    value = _parse(_decode(data), 0)
+    value = _document(args, data)[1]
     usual = sys.getrecursionlimit()
     sys.setrecursionlimit(_RECURSION_LIMIT)
     try:
@@ -98,7 +162,7 @@ class _Results:
         self._left -= len(text) + 1
         if self._left < 0:
             key = "[tools.json_processor] max_output_bytes"
-            raise LimitExceeded(f"jq program made too much output ({key})", details={"key": key})
+            raise LimitExceeded(f"the program made too much output ({key})", details={"key": key})
         self.parts.append(text)
 
 
