@@ -23,9 +23,13 @@ from llmspell_tools.errors import LlmspellError, ToolExecutionError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, Protocol
+    from typing import Any, Protocol, TypeAlias
 
     from llmspell_kernel.lua.engine import LuaEngine
+    from llmspell_kernel.lua.interrupt import Run
+
+    #: To the stopped script: a question, how to go on (None: not at all), or something to do.
+    _Item: TypeAlias = "_Call | str | Callable[[Any], None] | None"
 
     class Listener(Protocol):
         """Who is told what happens; on the owner thread unless said otherwise, and returns soon."""
@@ -111,8 +115,9 @@ class LuaDebugger:
         self._safe_points = engine.safe_points
         self._lock = RLock()
         self._listener: Listener | None = None
-        self._inbox: SimpleQueue[_Call | str | None] | None = None
+        self._inbox: SimpleQueue[_Item] | None = None
         self._questions = Questions(engine)
+        self._stepping: Run | None = None
         self._api_loaded = False
         self._filters: Mapping[str, str | None] = {}
         #: Where and why the script is stopped; None while it runs.
@@ -203,10 +208,11 @@ class LuaDebugger:
 
     def _do(self, job: Callable[[Any], None]) -> None:
         """Run a job on the owner thread soon, whether the script is stopped, runs, or is to come."""
-        self._safe_points.post(job)
         with self._lock:
             if self._inbox is not None:
-                self._inbox.put(_Call("", ()))
+                self._inbox.put(job)
+                return
+        self._safe_points.post(job)
 
     def _point_changed(self, point: Point) -> None:
         listener = self._listener
@@ -220,7 +226,7 @@ class LuaDebugger:
             table = self._bridge.prelude.runtime.table_from({
                 "hit": self._quietly(self._hit), "stepped": self._quietly(self._stepped),
                 "broke": self._quietly(self._broke), "failed": self._quietly(self._failed),
-                "key_at": self._key_at, "push": self._engine.states.append,
+                "group_at": self._group_at, "push": self._engine.states.append,
             })  # fmt: skip
             for name in _PRELUDE:
                 api["load"](name, prelude_text(f"{name}.lua"), table)
@@ -239,8 +245,8 @@ class LuaDebugger:
         with self._lock:
             flagged, hooked = self.points.flagged(), self.points.left_to_hook()
         api["forget_points"]()
-        for key in flagged:
-            api["flag"](key, True)
+        for key, group in flagged:
+            api["flag"](key, group)
         for line, name, key in hooked:
             api["watch_line"](line, to_lua_text(name), key)
         api["filter"]("uncaught" in self._filters, "all" in self._filters)
@@ -251,8 +257,8 @@ class LuaDebugger:
             listener = self._listener
             if listener is None:
                 return text
-            changed, flags, hooked = self.points.load(name, text, may_change=is_global, is_cell=is_cell)
-        if flags or hooked:
+            changed, has_points = self.points.load(name, text, may_change=is_global, is_cell=is_cell)
+        if has_points:
             self._safe_points.post(self._apply)
         listener.loaded(name)
         return changed
@@ -277,12 +283,12 @@ class LuaDebugger:
 
         return guarded
 
-    def _key_at(self, source: str, line: int) -> int | None:
+    def _group_at(self, source: str, line: int) -> int | None:
         with self._lock:
             chunk = self.points.chunks.get(human_text(source))
             if chunk is None or line not in chunk.lines:
                 return None
-            return self.points.key(path_of(chunk.name), line)
+            return self.points.group(path_of(chunk.name), line)
 
     def _hit(self, api: Any, key: int) -> None:
         with self._lock:
@@ -297,6 +303,9 @@ class LuaDebugger:
             self._wait(api, Stop(kind, thread, points=stopping))
 
     def _stepped(self, api: Any, reason: str) -> None:
+        if reason == "step" and self._stepping is not self._bridge.run:
+            api["halt"]()  # the run in which the step began is over
+            return
         self._wait(api, Stop(reason, api["look"]()))
 
     def _broke(self, api: Any) -> None:
@@ -317,7 +326,7 @@ class LuaDebugger:
             return
         api["halt"]()
         self._bridge.output.flush()
-        inbox: SimpleQueue[_Call | str | None] = SimpleQueue()
+        inbox: SimpleQueue[_Item] = SimpleQueue()
         forget = run.context.signal.on_set(lambda: inbox.put(None))
         since = run.pause()
         with self._lock:
@@ -331,29 +340,32 @@ class LuaDebugger:
                 self._inbox = self.stop = None
             forget()
             run.unpause(since)
-            self._refuse_rest(inbox)
+            self._clear(inbox)
         if mode is not None and run.reason is None:
+            self._stepping = run
             api["go_on"](mode)
         listener.resumed(mode or "continue")
 
-    def _serve(self, api: Any, inbox: SimpleQueue[_Call | str | None]) -> str | None:
+    def _serve(self, api: Any, inbox: SimpleQueue[_Item]) -> str | None:
         """Answer until the script shall go on; None if it was interrupted."""
         while True:
             item = inbox.get()
-            if not isinstance(item, _Call):
+            if item is None or isinstance(item, str):
                 return item
-            if item.name:
+            if isinstance(item, _Call):
                 item.answer = self._questions.ask(api, item.name, *item.args)
                 item.done.set()
             else:
-                self._safe_points.run_jobs(api)
+                item(api)
 
-    @staticmethod
-    def _refuse_rest(inbox: SimpleQueue[_Call | str | None]) -> None:
+    def _clear(self, inbox: SimpleQueue[_Item]) -> None:
+        """Refuse the questions that came too late; what was set holds from the next safe point on."""
         while not inbox.empty():
             item = inbox.get()
             if isinstance(item, _Call):
                 item.done.set()
+            elif callable(item):
+                self._safe_points.post(item)
 
     # --- owner thread: breakpoints ---------------------------------------------------------------------------------
 

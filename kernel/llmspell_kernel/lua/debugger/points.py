@@ -2,7 +2,8 @@
 
 A breakpoint in a text that is loaded later is put into it: ``if __llmspell_bp[7] then __llmspell_hit(7) end`` before
 its statement, on the same line. It costs one table look-up there and nothing elsewhere. One in a text that has been
-loaded without it, or that cannot take it, is left to the line hook. The number is the key of a (path, line).
+loaded without it, or that cannot take it, is left to the line hook. The number is the key of a `Place`; places on one
+line have a group in common.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
-    Place: TypeAlias = tuple[str, int]
+    #: Path, line, and the function body in which the statement stands; `_ANY` where only the line is known.
+    Place: TypeAlias = tuple[str, int, int]
+
+_ANY = -1
+_MAX_CHUNKS = 1000
 
 
 class Wish:
@@ -58,9 +63,10 @@ class Point:
         line: Line that stops, or None.
         reason: Why it has no line, for people.
         hits: How often its condition held.
+        scope: The function body that it is for; None for all of a line.
     """
 
-    __slots__ = ("hits", "id", "line", "path", "reason", "wish")
+    __slots__ = ("hits", "id", "line", "path", "reason", "scope", "wish")
 
     def __init__(self, number: int, path: str, wish: Wish) -> None:
         self.id = number
@@ -69,6 +75,7 @@ class Point:
         self.line: int | None = None
         self.reason = ""
         self.hits = 0
+        self.scope: int | None = None
 
     @property
     def is_verified(self) -> bool:
@@ -114,6 +121,7 @@ class Points:
         self._numbers = count(1)
         self._keys: dict[Place, int] = {}
         self._places: dict[int, Place] = {}
+        self._groups: dict[tuple[str, int], int] = {}
         self._by_path: dict[str, list[Point]] = {}
         self._functions: list[Point] = []
         #: The newest text of each chunk name, oldest first.
@@ -126,23 +134,22 @@ class Points:
         for point in (*self._functions, *(point for points in self._by_path.values() for point in points)):
             point.hits = 0
 
-    def key(self, path: str, line: int) -> int:
-        """Return the number of a place."""
-        key = self._keys.get((path, line))
-        if key is None:
-            key = self._keys[path, line] = len(self._keys) + 1
-            self._places[key] = path, line
-        return key
+    def group(self, path: str, line: int) -> int:
+        """Return the number of a line."""
+        return self._groups.setdefault((path, line), len(self._groups) + 1)
 
     def at(self, key: int) -> list[Point]:
         """Return the breakpoints at a place."""
-        path, line = self._places[key]
+        path, line, scope = self._places[key]
         points = [point for point in self._by_path.get(path, ()) if point.line == line]
-        return points + [point for point in self._functions if (point.path, point.line) == (path, line)]
+        functions = [point for point in self._functions if (point.path, point.line) == (path, line)]
+        return points + [point for point in functions if scope in (_ANY, point.scope)]
 
-    def place(self, key: int) -> Place:
-        """Return path and line of a number."""
-        return self._places[key]
+    def _key(self, path: str, line: int, scope: int) -> int:
+        place = path, line, scope
+        key = self._keys.setdefault(place, len(self._keys) + 1)
+        self._places[key] = place
+        return key
 
     def set_lines(self, path: str, wishes: Sequence[Wish]) -> list[Point]:
         """Replace the breakpoints of a file; returns them in the order asked for."""
@@ -171,9 +178,7 @@ class Points:
                 point.reason = f"no function '{point.wish.function}' is loaded yet"
         return self._functions
 
-    def load(
-        self, name: str, text: str, *, may_change: bool, is_cell: bool = False
-    ) -> tuple[str, list[int], list[tuple[int, int]]]:
+    def load(self, name: str, text: str, *, may_change: bool, is_cell: bool = False) -> tuple[str, bool]:
         """Take note of a chunk that is about to be compiled.
 
         Args:
@@ -183,24 +188,30 @@ class Points:
             is_cell: Whether it may end in an expression.
 
         Returns:
-            What to compile instead; the keys whose flags must be set; ``(line, key)`` of those left to the line hook.
+            What to compile instead, and whether it has breakpoints.
         """
         path = path_of(name)
         chunk = Chunk(name, text, is_cell=is_cell)
         self.chunks.pop(name, None)
         self.chunks[name] = chunk
+        self._forget_old()
         points = self._by_path.get(path, [])
         if not points and not self._functions:
-            return text, [], []
+            return text, False
         outline = self._outline(chunk)
         for point in points:
             self._put(point, outline, "")
         found = self._find_functions(outline, path)
-        wanted = sorted({point.line for point in (*points, *found) if point.line is not None})
+        wanted = {point.line for point in (*points, *found) if point.line is not None}
         chunk.lines = {line for line in wanted if may_change and outline.takes_code(line)}
-        flags = [self.key(path, line) for line in sorted(chunk.lines)]
-        hooked = [(line, self.key(path, line)) for line in wanted if line not in chunk.lines]
-        return self._instrumented(outline, text, path, sorted(chunk.lines)), flags, hooked
+        return self._instrumented(outline, text, path, chunk.lines), bool(wanted)
+
+    def _forget_old(self) -> None:
+        """Forget old texts that are no files: a script may load any number."""
+        if len(self.chunks) > _MAX_CHUNKS:
+            names = [name for name in self.chunks if not name.startswith("@")]
+            for name in names[: len(self.chunks) - _MAX_CHUNKS]:
+                del self.chunks[name]
 
     def left_to_hook(self) -> list[tuple[int, str, int]]:
         """Return ``(line, chunk name, key)`` of the breakpoints in loaded chunks that were compiled without them."""
@@ -209,13 +220,12 @@ class Points:
             path = path_of(chunk.name)
             points = (*self._by_path.get(path, ()), *(point for point in self._functions if point.path == path))
             lines = {point.line for point in points if point.line is not None} - chunk.lines
-            found += [(line, chunk.name, self.key(path, line)) for line in sorted(lines)]
+            found += [(line, chunk.name, self._key(path, line, _ANY)) for line in sorted(lines)]
         return found
 
-    def flagged(self) -> list[int]:
-        """Return the keys of all places that have a breakpoint."""
-        points = [*self._functions, *(point for points in self._by_path.values() for point in points)]
-        return sorted({self.key(point.path, point.line) for point in points if point.line is not None})
+    def flagged(self) -> list[tuple[int, int]]:
+        """Return key and group of all places that have a breakpoint."""
+        return [(key, self.group(place[0], place[1])) for key, place in self._places.items() if self.at(key)]
 
     def lines(self, path: str, first: int, last: int) -> list[int]:
         """Return the lines on which a breakpoint can be.
@@ -251,18 +261,18 @@ class Points:
             site = outline.functions.get(point.wish.function or "")
             if site is not None:
                 is_new = (point.path, point.line) != (path, site.line)
-                point.path, point.line, point.reason = path, site.line, ""
+                point.path, point.line, point.scope, point.reason = path, site.line, site.scope, ""
                 found.append(point)
                 if is_new:
                     self._changed(point)
         return found
 
-    def _instrumented(self, outline: Outline, text: str, path: str, lines: list[int]) -> str:
+    def _instrumented(self, outline: Outline, text: str, path: str, lines: set[int]) -> str:
         pieces: list[str] = []
         end = len(text)
         sites = sorted((site for line in lines for site in outline.at_line(line)), key=lambda site: -site.offset)
         for site in sites:
-            key = self.key(path, site.line)
+            key = self._key(path, site.line, site.scope)
             pieces += [text[site.offset : end], f"if __llmspell_bp[{key}] then __llmspell_hit({key}) end "]
             end = site.offset
         pieces.append(text[:end])

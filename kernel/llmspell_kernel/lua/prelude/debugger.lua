@@ -7,7 +7,7 @@
 -- frames are found.
 --
 -- host: hit(api, key), stepped(api, reason), broke(api), failed(api, text, is_caught, dead thread or nil),
---       key_at(source, line), push(address)
+--       group_at(source, line), push(address)
 local native, host = ...
 local OWN = "=[llmspell]"
 local frames = native.debug_frames
@@ -17,10 +17,10 @@ local format, sub, tonumber, type, pcall, rawset = string.format, string.sub, to
 
 local api = native.safe_point_api
 local hook_here = native.hook_here
-local flags = {} -- what instrumented statements look at: true where a breakpoint is set
+local flags = {} -- [key]: what instrumented statements look at: the number of the line, where a breakpoint is set
 local slow = {} -- [line][source] = key: breakpoints for the line hook
 local step -- {mode, co, depth, reason} while stepping
-local just_stopped -- the key of an instrumented line at whose start a step has stopped
+local just_stopped -- the number of an instrumented line at whose start a step has stopped
 local filters = {} -- uncaught, all
 local marks = {} -- our functions directly above a stopped script's frames
 
@@ -45,6 +45,21 @@ local function has_slow(line, source)
   return lines and lines[source]
 end
 
+-- Whether a step ends at the line that begins; the script's frame is four levels up for `getinfo`, three for
+-- `depth_from`. A line that runs again at once (a loop on one line) is the same step still, and so is what a tail call
+-- has put in the place of the frame that was stepped over.
+local function stops_at(wanted, line)
+  local mode = wanted.mode
+  if running() ~= wanted.co then return mode == "in" end
+  if mode == "in" and line ~= wanted.line then return true end
+  local depth = depth_from(3)
+  if depth ~= wanted.depth then return mode == "in" or depth < wanted.depth end
+  if mode == "out" then return false end
+  local info = getinfo(4, "ft")
+  if info.func ~= wanted.func then return mode == "in" or not info.istailcall end
+  return line ~= wanted.line
+end
+
 -- Called by `on_hook`; the script's frame is two levels up.
 function native.on_line(line)
   if not step and native.hook_mask == "" then
@@ -55,18 +70,10 @@ function native.on_line(line)
   local source = info.source
   if source == OWN then return end
   just_stopped = nil
-  local wanted = step
-  if wanted and (wanted.mode == "in" or running() == wanted.co) then
-    local stops = wanted.mode == "in"
-    if not stops then
-      local depth = depth_from(2)
-      stops = depth < wanted.depth or wanted.mode == "over" and depth == wanted.depth
-    end
-    if stops then
-      just_stopped = host.key_at(source, line)
-      host.stepped(api, wanted.reason)
-      return
-    end
+  if step and stops_at(step, line) then
+    just_stopped = host.group_at(source, line)
+    host.stepped(api, step.reason)
+    return
   end
   local key = has_slow(line, source)
   if key then host.hit(api, key) end
@@ -75,8 +82,9 @@ marks[native.on_hook] = true
 
 -- Called by an instrumented statement.
 local function hit(key)
-  if flags[key] then
-    if just_stopped == key then
+  local group = flags[key]
+  if group then
+    if just_stopped == group then
       just_stopped = nil
     else
       host.hit(api, key)
@@ -101,7 +109,7 @@ end
 
 -- A coroutine has yielded or ended: a step that waited for its next line goes on where it was resumed.
 function native.leaving(co)
-  if step and step.co == co and step.mode ~= "in" then step.mode = "in" end
+  if step and step.co == co then step.mode, step.co = "in", nil end
   if native.hook_mask ~= "" then hook_here("l") end
 end
 
@@ -200,7 +208,11 @@ function api.go_on(mode)
   step = nil
   if mode ~= "continue" then
     local level = script_level()
-    step = { mode = level and mode or "in", co = running(), depth = level and depth_from(level - 1) or 0, reason = "step" }
+    step = { mode = "in", co = running(), reason = "step" }
+    if level then
+      local info = getinfo(level, "fl")
+      step.mode, step.depth, step.func, step.line = mode, depth_from(level - 1), info.func, info.currentline
+    end
   end
   set_mask()
   hook_here(native.hook_mask)
@@ -218,7 +230,7 @@ function api.forget_points()
   slow = {}
 end
 
-function api.flag(key, is_set) flags[key] = is_set or nil end
+function api.flag(key, group) flags[key] = group end
 
 function api.watch_line(line, source, key)
   local lines = slow[line] or {}
