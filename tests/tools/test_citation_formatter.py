@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from llmspell_tools.errors import InvalidParameters, LimitExceeded, LlmspellError
@@ -129,6 +131,35 @@ def test_both_forms_of_yaml_give_what_bibtex_gives(text):
     assert [each["citation"] for each in got["citations"]] == ["(Watson & Crick, 1953)", "(Knuth, 1997)"]
     assert "Nature, 171" in got["reference_list"][1]
     assert got["reference_list"][0] == "Knuth, D. E. (1997). The Art of Computer Programming. Addison-Wesley."
+
+
+def test_files_are_read_and_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "books.bib").write_text(BIBTEX, encoding="utf-8")
+    (tmp_path / "books.yml").write_text(HAYAGRIVA, encoding="utf-8")
+
+    assert inner(input_file="books.bib")["format"] == "bibtex"
+    assert inner(input_file="books.yml")["format"] == "yaml"
+    got = run(input_file="books.bib", cite_keys="knuth", output_file="references.txt")
+    run(operation="validate_bibliography", input_file="books.bib", output_file="report.json")
+
+    text = "Knuth, D. E. (1997). The Art of Computer Programming. Addison-Wesley.\n"
+    assert (tmp_path / "references.txt").read_text(encoding="utf-8") == text
+    assert got["result"]["metadata"] == {
+        "tool": "citation-formatter", "operation": "format_citation", "file_path": "references.txt",
+        "file_size": len(text),
+    }  # fmt: skip
+    assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["total_entries"] == 3
+
+
+def test_a_failure_leaves_the_old_output_whole(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out.txt").write_text("old")
+
+    with pytest.raises(InvalidParameters):
+        run(input="no bibliography", format="bibtex", output_file="out.txt")
+
+    assert (tmp_path / "out.txt").read_text() == "old"
 
 
 def test_only_the_keys_asked_for_in_their_order():

@@ -59,6 +59,77 @@ def test_a_graph_is_built_step_by_step_as_text():
     assert got["metadata"]["last_modified"] >= got["metadata"]["created_at"]
 
 
+def test_a_graph_is_built_step_by_step_in_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    steps = [
+        {"operation": "create_graph"}, {"operation": "add_node", "node_id": "a"},
+        {"operation": "add_node", "node_id": "b"}, {"operation": "add_edge", "from": "a", "to": "b"},
+    ]  # fmt: skip
+    for at, step in enumerate(steps):
+        got = run(**step, **({"input_file": "graph.json"} if at else {}), output_file="graph.json")
+
+    size = (tmp_path / "graph.json").stat().st_size
+    assert got["result"]["metadata"]["file_path"] == "graph.json"
+    assert got["result"]["message"] == f"Wrote {size} bytes to graph.json"
+    assert "result" not in got["result"]
+    assert inner("analyze", input_file="graph.json")["edge_count"] == 1
+    run("export_json", input_file="graph.json", output_file="again.json")
+    assert json.loads((tmp_path / "again.json").read_text()) == json.loads((tmp_path / "graph.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"operation": "create_graph", "input_file": "g.json"}, "input_file"),
+        ({"operation": "analyze"}, "input"),
+        ({"operation": "analyze", "input": "{}", "input_file": "g.json"}, "input"),
+        ({"operation": "add_node", "node_id": "a"}, "graph"),
+    ],
+)
+def test_where_the_graph_is_must_be_clear(params, field):
+    with pytest.raises(InvalidParameters) as caught:
+        run(**params)
+    assert caught.value.field == field
+
+
+def test_a_file_that_is_no_graph_leaves_the_old_output_whole(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.json").write_bytes(b"\xff")
+    (tmp_path / "out.json").write_text("old")
+
+    with pytest.raises(InvalidParameters):
+        run("analyze", input_file="in.json", output_file="out.json")
+
+    assert (tmp_path / "out.json").read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000, '{"nodes": ' + "[" * 100_000, "NaN", '{"nodes": [{"id": NaN}]}', "\0", '{"nodes": [{"id": "a"}',
+        '{"nodes": [{"id": "a"}], "edges": [{"from": "a", "to": "a", "weight": Infinity}]}',
+        '{"nodes": [{"id": "a"}], "edges": [{"from": "a", "to": "a", "weight": ' + "9" * 1_000_000 + "}]}", "", "a: 1",
+        '{"nodes": [{"id": "a"}, {"id": "a"}]}', '{"nodes": [{"id": ""}]}', '{"nodes": 1}',
+    ],
+)  # fmt: skip
+def test_bad_texts_are_refused(text):
+    with pytest.raises(InvalidParameters):
+        run("analyze", input=text)
+
+
+def test_of_keys_that_are_there_twice_the_last_counts():
+    assert inner("analyze", input='{"nodes": [{"id": "a"}], "nodes": []}')["node_count"] == 0
+
+
+def test_a_lone_surrogate_is_refused_where_it_would_be_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    graph = {"nodes": [{"id": "\ud800"}]}
+
+    with pytest.raises(InvalidParameters, match="surrogate"):
+        run("import_json", input=graph, output_file="out.json")
+    assert not (tmp_path / "out.json").exists()
+
+
 def test_export_and_import_are_each_others_opposite():
     graph = inner("import_json", input=PATH)
     text = inner("export_json", input=graph)

@@ -17,6 +17,9 @@ SECRET = "topsecret_4711"
 CONTENTS = {
     "secret.csv": f"name,value\n{SECRET},1\n",
     "secret.json": json.dumps({"value": SECRET}),
+    "secret.graph": json.dumps({"nodes": [{"id": SECRET}]}),
+    "secret.bib": f"@book{{{SECRET}, title={{T}}, author={{A, B}}, publisher={{P}}, year=2020}}",
+    "secret.yaml": f"value: {SECRET}\n",
     "secret.jsonl": json.dumps({"value": SECRET}) + "\n",
 }
 
@@ -38,6 +41,12 @@ READERS = [
     ("json-processor", "input_file", {"operation": "stream", "query": "."}, "secret.jsonl"),
     ("json-processor", "input_file", {"operation": "validate", "schema": {"type": "number"}}, "secret.json"),
     ("json-processor", "input_file", {"operation": "query", "query": ".", "output_file": "stolen"}, "secret.json"),
+    ("json-processor", "input_file", {"operation": "jmespath", "query": "@"}, "secret.yaml"),
+    ("graph-builder", "input_file", {"operation": "import_json"}, "secret.graph"),
+    ("graph-builder", "input_file", {"operation": "add_node", "node_id": "n"}, "secret.graph"),
+    ("graph-builder", "input_file", {"operation": "components", "output_file": "stolen"}, "secret.graph"),
+    ("citation-formatter", "input_file", {"operation": "format_citation", "format": "bibtex"}, "secret.bib"),
+    ("citation-formatter", "input_file", {"operation": "validate_bibliography", "format": "bibtex"}, "secret.bib"),
     ("hash-calculator", "file", {"operation": "hash"}, "secret.csv"),
     ("hash-calculator", "file", {"operation": "hash", "input_type": "file"}, "secret.csv"),
     ("hash-calculator", "file", {"operation": "verify", "expected_hash": "00"}, "secret.csv"),
@@ -74,6 +83,9 @@ WRITERS = [
     ("csv-analyzer", "output_file", {"operation": "convert", "input_file": "good.csv", "options": {"format": "json"}}),
     ("csv-analyzer", "output_file", {"operation": "sample", "input": "a,b\n1,2\n"}),
     ("json-processor", "output_file", {"operation": "query", "query": ".", "input": {"a": 1}}),
+    ("json-processor", "output_file", {"query": ".", "input": [1], "output_format": "yaml"}),
+    ("graph-builder", "output_file", {"operation": "create_graph"}),
+    ("citation-formatter", "output_file", {"operation": "list_styles"}),
     ("archive-handler", "path", {"operation": "create", "input": ["good.csv"]}),
     ("file-converter", "target_path", {"operation": "indentation", "path": "good.csv"}),
     ("archive-handler", "target_path", {"operation": "extract", "path": "good.zip"}),

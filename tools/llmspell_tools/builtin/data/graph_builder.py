@@ -8,6 +8,7 @@ interrupted.
 from __future__ import annotations
 
 from llmspell_tools.builtin.data import graph_values
+from llmspell_tools.builtin.sources import decoded, encoded, read_file, write_file
 from llmspell_tools.definition import ToolContext, ToolResult, tool
 from llmspell_tools.envelope import envelope
 from llmspell_tools.errors import InvalidParameters
@@ -79,15 +80,12 @@ _TRIANGLE: JsonObject = {
     level="safe",
     parameter_aliases={
         "action": "operation", "id": "node_id", "from": "from_node", "source": "from_node", "to": "to_node",
-        "target": "to_node",
+        "target": "to_node", "file": "input_file", "output": "output_file",
     },
     requires={
-        "add_node": ("graph", "node_id"),
-        "add_edge": ("graph", "from_node", "to_node"),
-        "analyze": ("input",), "export_json": ("input",), "import_json": ("input",), "centrality": ("input",),
-        "shortest_path": ("input", "from_node", "to_node"), "components": ("input",),
+        "add_node": ("node_id",), "add_edge": ("from_node", "to_node"), "shortest_path": ("from_node", "to_node"),
     },
-    annotations={"read_only": True, "destructive": False, "idempotent": True, "open_world": False},
+    annotations={"read_only": False, "destructive": False, "idempotent": True, "open_world": False},
     settings={
         "max_nodes": 10_000, "max_edges": 50_000, "max_input_bytes": 10_000_000, "timeout_s": 30,
         "max_memory_bytes": 1 << 30, "max_output_bytes": 20_000_000,
@@ -144,7 +142,9 @@ _TRIANGLE: JsonObject = {
             "result": {"result": {"result": {"graph_type": "directed", "metadata": {"node_count": 1}}}},
         },
     ),
-    returns=envelope_schema({"graph_builder_execute": envelope_schema({**_RESULTS})}),
+    returns=envelope_schema(
+        {"graph_builder_execute": envelope_schema({f"{name}?": shape for name, shape in _RESULTS.items()})}
+    ),
 )  # fmt: skip
 def graph_builder(
     context: ToolContext,
@@ -156,6 +156,8 @@ def graph_builder(
     graph_type: Literal["directed", "undirected"] = "directed",
     graph: str | dict[str, JsonValue] | None = None,
     input: str | dict[str, JsonValue] | None = None,
+    input_file: str | None = None,
+    output_file: str | None = None,
     node_id: str | None = None,
     from_node: str | None = None,
     to_node: str | None = None,
@@ -172,6 +174,9 @@ def graph_builder(
         graph_type: For create_graph: whether edges have a direction.
         graph: For add_node and add_edge: the graph so far, as JSON text or an object.
         input: For the other operations: the graph, as JSON text or an object.
+        input_file: Path of a JSON file with the graph, instead of `graph` or `input`.
+        output_file: Path of a file for the result, as JSON; it is then not in the answer. A graph that is written so
+            can be the input_file of the next call.
         node_id: For add_node: its id.
         from_node: For add_edge and shortest_path: where it starts; `from` is another name.
         to_node: Where it ends; `to` is another name.
@@ -181,23 +186,23 @@ def graph_builder(
         measure: For centrality: by degree, betweenness, closeness or PageRank.
         weighted: For shortest_path: by weight; false counts edges.
     """
-    call = _Call(context)
+    call = _Call(context, operation, input if operation not in ("add_node", "add_edge") else graph, input_file)
     if operation == "create_graph":
         result: JsonValue = graph_values.new_graph(graph_type)
     elif operation == "add_node":
-        result = call.read(graph, "graph")
+        result = call.read()
         graph_values.add_node(
             result, {"id": _named(node_id, "node_id"), "label": label, "data": data}, context.settings
         )
     elif operation == "add_edge":
-        result = call.read(graph, "graph")
+        result = call.read()
         edge: JsonObject = {"from": from_node, "to": to_node, "label": label}
         edge.update({"weight": 1.0 if weight is None else weight, "data": data})
         graph_values.add_edge(result, edge, context.settings)
     elif operation == "import_json":
-        result = call.read(input, "input")
+        result = call.read()
     elif operation == "export_json":
-        found = call.read(input, "input")
+        found = call.read()
         result = {
             "json": dumps(found, 2),
             "format": "json",
@@ -206,26 +211,52 @@ def graph_builder(
         }
     else:
         ends: JsonObject = {"from": from_node, "to": to_node, "weighted": weighted, "measure": measure}
-        result = call.computed(operation, call.read(input, "input"), ends)
-    inner = envelope(operation, result, None, {"tool": "graph-builder", "operation": operation})
-    response = envelope("graph_builder_execute", inner)
-    return ToolResult(
-        response, media=table("result.result.nodes", "id", "score") if operation == "centrality" else None
-    )
+        result = call.computed(operation, call.read(), ends)
+    return _answer(context, operation, result, output_file)
+
+
+def _answer(context: ToolContext, operation: str, result: JsonValue, output_file: str | None) -> ToolResult:
+    metadata: JsonObject = {"tool": "graph-builder", "operation": operation}
+    if output_file is None:
+        inner = envelope(operation, result, None, metadata)
+        return ToolResult(
+            envelope("graph_builder_execute", inner),
+            media=table("result.result.nodes", "id", "score") if operation == "centrality" else None,
+        )
+    exported = result.get("json") if operation == "export_json" and isinstance(result, dict) else None
+    content = encoded(f"{exported if isinstance(exported, str) else dumps(result, 2)}\n", "output_file")
+    write_file(context, output_file, content)
+    metadata.update(file_path=output_file, file_size=len(content))
+    message = f"Wrote {len(content)} bytes to {output_file}"
+    return ToolResult(envelope("graph_builder_execute", envelope(operation, None, message, metadata)))
 
 
 class _Call:
-    """One call and its limits."""
+    """One call: where its graph is, and its limits."""
 
-    __slots__ = ("_context", "_settings")
+    __slots__ = ("_context", "_field", "_path", "_settings", "_value")
 
-    def __init__(self, context: ToolContext) -> None:
+    def __init__(self, context: ToolContext, operation: str, value: JsonValue, path: str | None) -> None:
         self._context = context
         self._settings: Mapping[str, Any] = context.settings
+        self._field = "graph" if operation in ("add_node", "add_edge") else "input"
+        self._value = value
+        self._path = path
+        if operation == "create_graph":
+            if path is not None:
+                raise InvalidParameters("create_graph makes a graph without nodes; it reads none", field="input_file")
+        elif (value is None) == (path is None):
+            what = "not both" if path is not None else f"Missing required parameter '{self._field}'"
+            raise InvalidParameters(
+                f"operation '{operation}' needs '{self._field}' or 'input_file': {what}", field=self._field
+            )
 
-    def read(self, value: JsonValue, field: str) -> Any:
-        """Return a graph that the caller gave, checked."""
-        return graph_values.read_graph(value, field, self._settings)
+    def read(self) -> Any:
+        """Return the graph that the caller gave, checked."""
+        if self._path is None:
+            return graph_values.read_graph(self._value, self._field, self._settings)
+        text = decoded(read_file(self._context, self._path, "max_input_bytes"), "input_file", self._path)
+        return graph_values.read_graph(text, "input_file", self._settings)
 
     def computed(self, operation: str, graph: Any, more: JsonObject) -> JsonValue:
         """Return what networkx finds."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from llmspell_tools.builtin.documents import parse_document
-from llmspell_tools.errors import InvalidParameters, LimitExceeded, ToolUnavailable
+from llmspell_tools.errors import InvalidParameters, ToolUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,9 +51,6 @@ _NEEDED = {
     "report": ("author", "title", "publisher", "issued"),
     "webpage": ("title", "URL"),
 }  # fmt: skip
-
-
-_TOO_DEEP = re.compile(r"(?:[\[{]\s*){200}|(?:-\s+){200}")
 
 
 class Bibliography:
@@ -201,8 +198,6 @@ def _bibtex_date(fields: dict[str, str]) -> JsonObject | None:
 
 
 def _yaml(text: str) -> Bibliography:
-    if _TOO_DEEP.search(text):
-        raise LimitExceeded("the YAML is nested too deeply")  # libyaml would run out of stack
     value = parse_document(text.encode("utf-8", "surrogatepass"), "yaml", "input")
     if isinstance(value, dict) and isinstance(value.get("references"), list):
         value = value["references"]

@@ -6,10 +6,12 @@ original the answer is an envelope in an envelope; where that one is a mock, thi
 
 from __future__ import annotations
 
+from llmspell_tools.builtin.sources import encoded, read_text, write_file
 from llmspell_tools.definition import ToolContext, ToolResult, tool
 from llmspell_tools.envelope import envelope
-from llmspell_tools.errors import LimitExceeded
+from llmspell_tools.errors import InvalidParameters
 from llmspell_tools.isolated import Limits, WorkerPool
+from llmspell_tools.jsontext import dumps
 from llmspell_tools.media import table
 from llmspell_tools.returns import envelope_schema, record
 
@@ -64,9 +66,8 @@ _RESULTS = {
     name="citation-formatter",
     category="utility",
     level="safe",
-    parameter_aliases={"action": "operation", "bibliography": "input", "keys": "cite_keys"},
-    requires={"format_citation": ("input",), "validate_bibliography": ("input",)},
-    annotations={"read_only": True, "destructive": False, "idempotent": True, "open_world": False},
+    parameter_aliases={"action": "operation", "bibliography": "input", "keys": "cite_keys", "file": "input_file"},
+    annotations={"read_only": False, "destructive": False, "idempotent": True, "open_world": False},
     settings={
         "max_input_bytes": 5_000_000, "max_entries": 2_000, "timeout_s": 30, "max_memory_bytes": 1 << 30,
         "max_output_bytes": 20_000_000,
@@ -106,14 +107,18 @@ _RESULTS = {
             "result": {"result": {"result": {"total_available": 8}}},
         },
     ),
-    returns=envelope_schema({"citation_formatter_execute": envelope_schema({**_RESULTS})}),
+    returns=envelope_schema(
+        {"citation_formatter_execute": envelope_schema({f"{name}?": shape for name, shape in _RESULTS.items()})}
+    ),
 )  # fmt: skip
 def citation_formatter(
     context: ToolContext,
     *,
     operation: Literal["format_citation", "validate_bibliography", "list_styles"] = "format_citation",
     input: str | None = None,
-    format: Literal["yaml", "bibtex"] = "yaml",
+    input_file: str | None = None,
+    output_file: str | None = None,
+    format: Literal["yaml", "bibtex"] | None = None,
     style: Literal[
         "apa", "mla", "chicago-author-date", "chicago-fullnote-bibliography", "harvard", "ieee", "nature", "vancouver"
     ] = "apa",
@@ -124,7 +129,11 @@ def citation_formatter(
     Args:
         operation: What to do.
         input: The bibliography.
-        format: Which of the two it is; YAML as hayagriva or as CSL has it.
+        input_file: Path of a file with the bibliography instead.
+        output_file: Path of a file for the result, which is then not in the answer: the reference list as lines of
+            text; of the other operations JSON.
+        format: Which of the two it is, YAML as hayagriva or as CSL has it; by default bibtex for a file that ends in
+            .bib, else yaml.
         style: Of the citations.
         cite_keys: Keys of the entries to cite, with commas or as an array; by default all.
     """
@@ -140,24 +149,33 @@ def citation_formatter(
         keys = cite_keys.split(",") if isinstance(cite_keys, str) else (cite_keys or [])
         args: JsonObject = {
             "do": "format" if operation == "format_citation" else "validate",
-            "format": format,
+            "format": format or ("bibtex" if (input_file or "").lower().endswith(".bib") else "yaml"),
             "style": style,
             "cite_keys": [key.strip() for key in keys if key.strip()],
         }
-        result = _ask(context, args, input or "")
-    inner = envelope(operation, result, None, {"tool": "citation-formatter", "operation": operation})
-    return ToolResult(envelope("citation_formatter_execute", inner), media=_TABLES.get(operation))
+        if input is None and input_file is None:
+            raise InvalidParameters("Missing required parameter 'input' (or 'input_file')", field="input")
+        text = read_text(context, input, input_file, "max_input_bytes")
+        result = _ask(context, args, encoded(text, "input"))
+    return _answer(context, operation, result, output_file)
 
 
-def _ask(context: ToolContext, args: JsonObject, text: str) -> JsonValue:
+def _answer(context: ToolContext, operation: str, result: JsonValue, output_file: str | None) -> ToolResult:
+    metadata: JsonObject = {"tool": "citation-formatter", "operation": operation}
+    if output_file is None:
+        inner = envelope(operation, result, None, metadata)
+        return ToolResult(envelope("citation_formatter_execute", inner), media=_TABLES.get(operation))
+    references = result["reference_list"] if operation == "format_citation" and isinstance(result, dict) else None
+    lines = [str(line) for line in references] if isinstance(references, list) else [dumps(result, 2)]
+    content = "".join(f"{line}\n" for line in lines).encode("utf-8")
+    write_file(context, output_file, content)
+    metadata.update(file_path=output_file, file_size=len(content))
+    message = f"Wrote {len(content)} bytes to {output_file}"
+    return ToolResult(envelope("citation_formatter_execute", envelope(operation, None, message, metadata)))
+
+
+def _ask(context: ToolContext, args: JsonObject, data: bytes) -> JsonValue:
     settings: Mapping[str, Any] = context.settings
-    data = text.encode("utf-8", "surrogatepass")
-    if len(data) > settings["max_input_bytes"]:
-        key = "[tools.citation_formatter] max_input_bytes"
-        raise LimitExceeded(
-            f"the bibliography has {len(data)} bytes, more than {settings['max_input_bytes']}; the limit is {key}",
-            details={"key": key, "limit": settings["max_input_bytes"], "actual": len(data)},
-        )
     limits = Limits(
         timeout_s=settings["timeout_s"],
         max_memory_bytes=settings["max_memory_bytes"],
