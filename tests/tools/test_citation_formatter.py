@@ -268,3 +268,39 @@ def test_a_long_bibliography_names_the_limit():
         run({"max_input_bytes": 10}, input=HAYAGRIVA)
 
     assert caught.value.details["key"] == "[tools.citation_formatter] max_input_bytes"
+
+
+DEEP = "[" * 100_000
+MANY = "".join(f"k{at}: &a{at} [{','.join([f'*a{at - 1}'] * 10) if at else 'x'}]\n" for at in range(10))
+
+
+@pytest.mark.parametrize(
+    ("text", "format"),
+    [
+        (DEEP, "yaml"), ("- " * 100_000, "yaml"), (MANY, "yaml"), ("a: .nan", "yaml"), ("a: \0", "yaml"),
+        ("a: {title: x}\na: {title: y}\n", "yaml"), ("a: " + "9" * 1_000_000, "yaml"), ("a: \ud800", "yaml"),
+        ("a: 'x", "yaml"), ("!!python/object/apply:os.getcwd []", "yaml"), ("\ud800", "bibtex"), ("\0", "bibtex"),
+    ],
+)  # fmt: skip
+def test_bad_texts_are_refused_in_words(text, format):
+    with pytest.raises(LlmspellError) as caught:
+        run(input=text, format=format)
+
+    assert caught.value.code in ("validation_error", "limit_exceeded")
+    assert "Traceback" not in caught.value.message
+
+
+def test_a_byte_order_mark_does_not_matter(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.bib").write_text("\ufeff" + BIBTEX, encoding="utf-8")
+
+    assert inner(input_file="a.bib")["entry_count"] == 3
+
+
+def test_bytes_that_are_no_text_are_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.bib").write_bytes(b"@book{a, title={\xff}}")
+
+    with pytest.raises(InvalidParameters, match="not UTF-8") as caught:
+        run(input_file="a.bib")
+    assert caught.value.details["field"] == "input_file"

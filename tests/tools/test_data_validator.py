@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -448,3 +450,17 @@ JSON = st.recursive(
 @given(JSON.filter(lambda value: value is not None))
 def test_a_value_is_always_in_the_enumeration_of_itself(value):
     assert is_valid(value, {"type": "enum", "values": [value]})
+
+
+def test_the_verdict_goes_into_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    got = answer(input=5, rules=[{"type": "range", "max": 3}], output_file="verdict.json")
+
+    verdict = json.loads((tmp_path / "verdict.json").read_text(encoding="utf-8"))
+    assert (verdict["valid"], len(verdict["errors"])) == (False, 1)
+    assert "result" not in got
+    assert got["metadata"] == {
+        "rule_count": 1, "error_count": 1, "file_path": "verdict.json",
+        "file_size": (tmp_path / "verdict.json").stat().st_size,
+    }  # fmt: skip

@@ -84,6 +84,7 @@ WRITERS = [
     ("csv-analyzer", "output_file", {"operation": "sample", "input": "a,b\n1,2\n"}),
     ("json-processor", "output_file", {"operation": "query", "query": ".", "input": {"a": 1}}),
     ("json-processor", "output_file", {"query": ".", "input": [1], "output_format": "yaml"}),
+    ("data-validator", "output_file", {"input": 1, "rules": []}),
     ("graph-builder", "output_file", {"operation": "create_graph"}),
     ("citation-formatter", "output_file", {"operation": "list_styles"}),
     ("archive-handler", "path", {"operation": "create", "input": ["good.csv"]}),

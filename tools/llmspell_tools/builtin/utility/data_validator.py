@@ -7,7 +7,7 @@ Rules without regular expressions are applied here; those with one, and files, i
 from __future__ import annotations
 
 from llmspell_tools.builtin.options import ABSENT
-from llmspell_tools.builtin.sources import encoded, exceeded, limit_of, read_file
+from llmspell_tools.builtin.sources import encoded, exceeded, limit_of, read_file, write_file
 from llmspell_tools.builtin.utility.validation_rules import has_pattern, rule_list, validate
 from llmspell_tools.definition import ToolContext, ToolResult, tool
 from llmspell_tools.envelope import envelope
@@ -31,7 +31,7 @@ _workers = WorkerPool("llmspell_tools.builtin.utility.validation_worker:run")
     category="utility",
     level="safe",
     aliases=("data_validation",),
-    annotations={"read_only": True, "destructive": False, "idempotent": True, "open_world": False},
+    annotations={"read_only": False, "destructive": False, "idempotent": True, "open_world": False},
     settings={
         "max_errors": 100,
         "max_input_bytes": 100_000_000,
@@ -41,7 +41,7 @@ _workers = WorkerPool("llmspell_tools.builtin.utility.validation_worker:run")
     },
     returns=envelope_schema(
         {
-            "validate_data": record(
+            "validate_data?": record(
                 {
                     "valid": "boolean",
                     "errors": [record({"field": "string", "value": "any", "rule": "string", "message": "string"})],
@@ -102,6 +102,7 @@ def data_validator(
     *,
     input: JsonValue = ABSENT,
     input_file: str | None = None,
+    output_file: str | None = None,
     rules: dict[str, object] | list[object],
 ) -> ToolResult:
     """Check data against rules: types, lengths, ranges, patterns, formats, arrays and objects.
@@ -109,6 +110,7 @@ def data_validator(
     Args:
         input: The value to check; null is one.
         input_file: Path of a JSON, YAML or TOML file (by its ending) to check instead.
+        output_file: Path of a file for the verdict, as JSON; it is then not in the answer.
         rules: {rules = [{type = ...}, ...]} or the list alone. Types: required; type {expected = null, boolean,
             number, integer, string, array or object}; length {min, max}; range {min, max}; pattern {regex};
             enum {values}; email; url; date {format = ISO 8601}; custom {name = phone, uuid or credit_card};
@@ -129,7 +131,13 @@ def data_validator(
         result = validate(input, given, limit_of(context, "max_errors"), context.check)
     errors: Any = result["errors"]
     message = "Validation passed" if result["valid"] else f"Validation failed with {len(errors)} errors"
-    response = envelope("validate_data", result, message, {"rule_count": count, "error_count": len(errors)})
+    metadata: JsonObject = {"rule_count": count, "error_count": len(errors)}
+    if output_file is not None:
+        content = f"{dumps(result, 2)}\n".encode("utf-8", "surrogatepass")
+        write_file(context, output_file, content)
+        metadata.update(file_path=output_file, file_size=len(content))
+        return ToolResult(envelope("validate_data", None, message, metadata))
+    response = envelope("validate_data", result, message, metadata)
     found = table("result.errors", "field", "value", "rule", "message") if errors else None
     return ToolResult(response, media=found)
 
