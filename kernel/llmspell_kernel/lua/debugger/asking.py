@@ -24,10 +24,11 @@ class Questions:
         engine: Its script is asked.
     """
 
-    __slots__ = ("_engine", "_limit")
+    __slots__ = ("_answer", "_engine", "_limit")
 
     def __init__(self, engine: LuaEngine) -> None:
         self._engine = engine
+        self._answer: tuple[Any, ...] = ()
         self._limit: tuple[int, float] | None = None  # states that stay, and until when the question may last
 
     @property
@@ -44,16 +45,21 @@ class Questions:
         self._limit = (kept, monotonic() + INSPECTION_S)
         if run is not None:
             run.guard = self._guard
+        self._answer = ()
         try:
-            answer = api["inspect"](name, *texts)
+            outcome = api["inspect"](name, *texts)
         except Exception as error:  # noqa: BLE001 - whatever lupa raises: the question failed, not the script
-            answer = (False, str(error))
+            return False, str(error)
         finally:
             self._limit = None
             if run is not None:
                 run.guard = None
             del states[kept:]
-        return answer if isinstance(answer, tuple) else (answer,)
+        return outcome if isinstance(outcome, tuple) else (True, *self._answer)
+
+    def take(self, *values: Any) -> None:
+        """Take an operation's results; called by Lua."""
+        self._answer = values
 
     def holds(self, api: Any, thread: int, condition: str) -> tuple[bool, str]:
         """Whether a condition holds in a thread's innermost frame, and what went wrong, or ""."""

@@ -226,7 +226,7 @@ class LuaDebugger:
             table = self._bridge.prelude.runtime.table_from({
                 "hit": self._quietly(self._hit), "stepped": self._quietly(self._stepped),
                 "broke": self._quietly(self._broke), "failed": self._quietly(self._failed),
-                "group_at": self._group_at, "push": self._engine.states.append,
+                "group_at": self._group_at, "push": self._engine.states.append, "answer": self._questions.take,
             })  # fmt: skip
             for name in _PRELUDE:
                 api["load"](name, prelude_text(f"{name}.lua"), table)

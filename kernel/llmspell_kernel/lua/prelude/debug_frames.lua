@@ -13,6 +13,8 @@ local main = native.main_state
 local ids, threads, newest = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "v" }), 1
 ids[main], threads[1] = 1, main
 
+local MAX_THREADS = 1000
+
 local frames, shown = {}, {} -- by frame id; visible levels by thread
 -- The thread that has stopped, the functions of ours directly above its frames, and the id of one that has died of an error.
 local stopped, marks, dead
@@ -90,28 +92,29 @@ function api.frames(thread, first, size, all)
   return unpack(results, 1, n)
 end
 
--- Returns three for each thread that is not dead, or has just died of the error that stopped it: id, name, status.
+local function thread_name(id, co)
+  if co == main then return "main" end
+  local level = find_levels(co, 1)[1]
+  local info = level and getinfo(co, level, "Sl")
+  return format("coroutine %d (%s%s)", id, status(co), info and format(", %s:%d", info.short_src, info.currentline) or "")
+end
+
+-- Returns three for each thread that has begun and is not dead, or has just died of the error that stopped it: id, name,
+-- status. At most MAX_THREADS: a script may have any number.
 function api.threads()
+  for co in next, native.known_coroutines() do
+    if newest < MAX_THREADS or ids[co] then id_of(co) end
+  end
   local results, n = {}, 0
   for id = 1, newest do
     local co = threads[id]
-    if co and (co == main or status(co) ~= "dead" or id == dead) then
-      local name = "main"
-      if co ~= main then
-        local level = find_levels(co, 1)[1]
-        local info = level and getinfo(co, level, "Sl")
-        name = format("coroutine %d (%s%s)", id, status(co),
-          info and format(", %s:%d", info.short_src, info.currentline) or "")
-      end
-      results[n + 1], results[n + 2], results[n + 3] = id, name, co == main and "main" or status(co)
+    if co and n < MAX_THREADS * 3 and (co == main or status(co) ~= "dead" or id == dead) then
+      results[n + 1], results[n + 2], results[n + 3] = id, thread_name(id, co), co == main and "main" or status(co)
       n = n + 3
     end
   end
   return unpack(results, 1, n)
 end
-
--- Makes a coroutine known that was made before a debugger came.
-function api.know(co) return id_of(co) end
 
 local function environment_of(func, co, level)
   local _, positions = values.locals_of(co, level)
@@ -143,8 +146,9 @@ function api.scopes(frame_id)
   if extra > 0 then
     add("Varargs", "arguments", values.new_reference({ kind = "varargs", co = co, level = level }), 0, extra, false)
   end
-  if info.nups > 0 then
-    add("Upvalues", "locals", values.new_reference({ kind = "upvalues", value = info.func }), info.nups, 0, false)
+  local upvalues = values.count_upvalues(info.func)
+  if upvalues > 0 then
+    add("Upvalues", "locals", values.new_reference({ kind = "upvalues", value = info.func }), upvalues, 0, false)
   end
   local environment = environment_of(info.func, co, level)
   if type(environment) == "table" then

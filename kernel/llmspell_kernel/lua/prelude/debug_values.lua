@@ -92,9 +92,26 @@ local function text_of(value, limit)
   return kind
 end
 
-local function has_upvalues(value)
-  local info = getinfo(value, "Su")
-  return info.what ~= "C" and info.source ~= OWN and info.nups > 0
+-- Name and value of each upvalue of a script's function but `_ENV`, which the scope of globals shows.
+local function upvalues_of(value)
+  local info = getinfo(value, "S")
+  local at = 0
+  return function()
+    if info.what == "C" or info.source == OWN then return nil end
+    at = at + 1
+    local name, found = getupvalue(value, at)
+    if name == "_ENV" then
+      at = at + 1
+      name, found = getupvalue(value, at)
+    end
+    return name, found
+  end
+end
+
+local function count_upvalues(value)
+  local count = 0
+  for _ in upvalues_of(value) do count = count + 1 end
+  return count
 end
 
 local function new_reference(entry)
@@ -134,10 +151,9 @@ local function describe(value, path)
     indexed = entry.length
     named = #entry.keys + (type(getmetatable(value)) == "table" and 1 or 0)
     if named + indexed == 0 then reference = 0 end
-  elseif kind == "function" and has_upvalues(value) then
-    reference, named = new_reference({ kind = "upvalues", value = value }), getinfo(value, "u").nups
-  elseif kind == "thread" and path then
-    named = 0
+  elseif kind == "function" then
+    named = count_upvalues(value)
+    if named > 0 then reference = new_reference({ kind = "upvalues", value = value }) end
   end
   local shown = kind == "number" and math_type(value) or kind
   return text_of(value), shown, reference, named, indexed, path or ""
@@ -182,10 +198,11 @@ function children.table(entry, first, last, filter)
 end
 
 function children.upvalues(entry, first, last)
-  for at = first, last do
-    local name, value = getupvalue(entry.value, at)
-    if not name then return end
-    put(name == "" and "(upvalue)" or name, value, is_name(name) and name or nil)
+  local at = 0
+  for name, value in upvalues_of(entry.value) do
+    at = at + 1
+    if at > last then return end
+    if at >= first then put(name == "" and "(upvalue)" or name, value, is_name(name) and name or nil) end
   end
 end
 
@@ -224,7 +241,7 @@ function children.values(entry, first, last)
 end
 
 local values = { describe = describe, text_of = text_of, new_reference = new_reference, locals_of = locals_of }
-values.is_name = is_name
+values.is_name, values.count_upvalues = is_name, count_upvalues
 
 function values.forget() references, by_value = {}, {} end
 

@@ -7,7 +7,7 @@
 -- frames are found.
 --
 -- host: hit(api, key), stepped(api, reason), broke(api), failed(api, text, is_caught, dead thread or nil),
---       group_at(source, line), push(address)
+--       group_at(source, line), push(address), answer(...)
 local native, host = ...
 local OWN = "=[llmspell]"
 local frames = native.debug_frames
@@ -115,29 +115,26 @@ end
 
 -- Errors --------------------------------------------------------------------------------------------------------------
 
+local MAX_LEVELS = 10000 -- looking at one costs as many steps as it is deep
 local protected = {}
 for _, name in native.ipairs({ "pcall", "xpcall" }) do protected[native.env[name]] = true end
 
--- Whether a script's own pcall, xpcall or coroutine.resume will catch an error raised here.
-local function is_caught(dead)
-  local active, at, co, level = native.active_coroutines(), 0, nil, 2
-  if dead then
-    -- on_error, pcall, report and the end of `coroutine.resume` are above whoever resumed it.
-    at = 1
-    for up = 3, 8 do
-      local info = getinfo(up, "S")
-      if not info then return false end
-      if info.what ~= "C" and info.source ~= OWN then return true end
-      if info.what == "Lua" and native.wrappers[getinfo(up, "f").func] then break end
-    end
+-- Whether a script's own pcall, xpcall or coroutine.resume will catch the error of which a coroutine has died here.
+-- on_error, pcall, report and the end of `coroutine.resume` are above whoever resumed it.
+local function will_be_caught()
+  for up = 3, 8 do
+    local info = getinfo(up, "Sf")
+    if not info then return false end
+    if info.what ~= "C" and info.source ~= OWN then return true end
+    if info.what == "Lua" and native.wrappers[info.func] then break end
   end
+  local active, at, co, level = native.active_coroutines(), 1, nil, 2
   while true do
-    while true do
+    for up = level, MAX_LEVELS do
       local info
-      if co then info = getinfo(co, level, "f") else info = getinfo(level, "f") end
+      if co then info = getinfo(co, up, "f") else info = getinfo(up, "f") end
       if not info then break end
       if protected[info.func] then return true end
-      level = level + 1
     end
     at = at + 1
     if at > #active then return false end
@@ -148,15 +145,16 @@ local function is_caught(dead)
 end
 
 local reported
--- Called where an error is raised, before anything is unwound. co: the coroutine that has died of it, or nil.
-function native.on_error(message, co)
+-- Called where an error is raised, before anything is unwound; see `native.report`.
+function native.on_error(message, will_catch, co)
   if not (filters.uncaught or filters.all) then return end
   if native.rethrown then
     native.rethrown = nil
     if message == reported or type(message) == "string" and type(reported) == "string"
       and sub(message, -#reported) == reported then return end
   end
-  local caught = is_caught(co ~= nil)
+  local caught = will_catch
+  if caught == nil then caught = will_be_caught() end
   if caught and not filters.all then return end
   reported = message
   host.failed(api, native.message_of(message), caught, co and frames.id_of(co))
@@ -191,16 +189,16 @@ end
 local operations = {}
 for name, member in native.next, frames do operations[name] = member end
 
--- Runs an operation of `debug_frames.lua`; true and its results, or false and a message.
+-- Runs an operation of `debug_frames.lua`, whose results go to `host.answer`: a script that is stopped at a stack
+-- overflow has no room for them on its own stack. Returns true, or false and a message.
 function api.inspect(name, ...)
-  local co, count = create(operations[name]), native.count_coroutines()
+  local operation = operations[name]
+  local co, count = create(function(...) host.answer(operation(...)) end), native.count_coroutines()
   host.push(tonumber(format("%p", co)))
-  local function leave(ok, ...)
-    native.abandon_coroutines(count) -- those of an expression that took too long
-    if not ok then return false, native.message_of((...)) end
-    return ok, ...
-  end
-  return leave(resume(co, ...))
+  local ok, message = resume(co, ...)
+  native.abandon_coroutines(count) -- those of an expression that took too long
+  if ok then return true end
+  return false, native.message_of(message)
 end
 
 -- Lets the script go on: mode is "continue", "in", "over" or "out".
