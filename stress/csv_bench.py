@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SIZE_BYTES = 100_000_000
-ROUNDS = 3
+ROUNDS = 5
 SEED = 3
 PEAK = """
 import sys

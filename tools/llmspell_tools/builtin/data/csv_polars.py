@@ -77,8 +77,8 @@ def _parsed(block: bytes, delimiter: str, width: int) -> pl.DataFrame | None:
     """Return a block's fields as texts, blank ones as null; None if it is not simple."""
     if not block.endswith(b"\n"):
         block += b"\n"
-    rows = _rows_of_simple(block, delimiter.encode("ascii"), width)
-    if rows is None:
+    signs = _signs_of_simple(block, delimiter.encode("ascii"), width)
+    if signs is None:
         return None
     try:
         frame = pl.read_csv(
@@ -90,23 +90,19 @@ def _parsed(block: bytes, delimiter: str, width: int) -> pl.DataFrame | None:
         )
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):  # a row with more fields, or no UTF-8
         return None
-    return frame if frame.height == rows else None
+    return frame if signs == frame.height * (width - 1) else None  # else a row with fewer
 
 
-def _rows_of_simple(block: bytes, sign: bytes, width: int) -> int | None:
-    """Return how many rows a block has; None if it has blank lines, odd line ends, odd quotes or too few fields."""
+def _signs_of_simple(block: bytes, sign: bytes, width: int) -> int | None:
+    """Return how many delimiters a block has; None if it has blank lines, odd line ends or odd quotes."""
     if block.startswith((b"\n", b"\r", _MARK)) or (b"\r" in block and block.count(b"\r") != block.count(b"\r\n")):
         return None
     if width == 1 and (b"\n\n" in block or b"\n\r\n" in block):
         return None  # in wider tables such a line lacks delimiters
-    outside = block
-    if b'"' in block:
-        parts = block.split(b'"')[::2]
-        if not _are_quotes_at_ends(parts, sign):
-            return None
-        outside = b"".join(parts)
-    rows = outside.count(b"\n")
-    return rows if outside.count(sign) == rows * (width - 1) else None
+    if b'"' not in block:
+        return block.count(sign)
+    parts = block.split(b'"')[::2]
+    return b"".join(parts).count(sign) if _are_quotes_at_ends(parts, sign) else None
 
 
 def _are_quotes_at_ends(outside: list[bytes], sign: bytes) -> bool:

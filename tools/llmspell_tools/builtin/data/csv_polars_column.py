@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     import polars as pl  # noqa: TC004 - at run time it is imported above
 
-_WHOLE = r"^-?(?:0|[1-9][0-9]{0,17})$"
 #: As `number_of` has it, but for whole numbers of more than 18 digits and infinity.
 _NUMBER = r"^[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 _TOO_LONG = r"^[+-]?[0-9]{19,}$"
@@ -31,8 +30,11 @@ _DATE_TIME = (
     r"^[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]"
     r"(?::[0-5][0-9](?:\.(?:[0-9]{3}|[0-9]{6}))?)?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?$"
 )
-_HEAD = 100
+#: Fewer texts than this are looked at in Python: an expression costs as much to set up.
+_FEW = 500
 _TOO_LARGE = 1e18
+#: Different numbers that may wait to be counted, by the number that is counted exactly.
+_WAITING_SHARE = 4
 _NO_NUMBERS = frozenset(("boolean", "date", "datetime", "string"))
 
 
@@ -55,9 +57,10 @@ class PolarsColumn(Column):
         if not len(present):
             return
         numbers = self._all_numbers(present)
-        unique = present.unique() if numbers is None else None
-        if unique is not None:
-            blank = unique.filter(unique.str.contains(rf"^{_SPACE}+$"))
+        unique: pl.Series | None = None
+        if numbers is None:
+            unique = present.unique()
+            blank = _blanks(unique)
             if len(blank):
                 found = len(present)
                 present = present.filter(~present.is_in(blank.implode()))
@@ -75,17 +78,21 @@ class PolarsColumn(Column):
             self._add_mixed_series(present, unique)
 
     def _all_numbers(self, texts: pl.Series) -> pl.Series | None:
-        """Return the numbers of texts that are all plain numbers, without spaces; notes their kind."""
-        if not texts.head(_HEAD).str.contains(_NUMBER).all():
+        """Return the numbers of texts that are all plain numbers, without spaces; notes their kind.
+
+        polars takes no spaces and no underscores, but 007 and nan; that is cheaper to look for than a number is.
+        """
+        if number_of(str(texts[0])) is None:
             return None
-        if self._were_whole and texts.str.contains(_WHOLE).all():
-            self._kinds.add("integer")
-            return texts.cast(pl.Int64)
-        if not texts.str.contains(_NUMBER).all():
+        if self._were_whole:
+            whole = texts.cast(pl.Int64, strict=False)
+            if not whole.null_count() and _are_plain(texts, whole) and _is_below(whole, 10**18):
+                self._kinds.add("integer")
+                return whole
+        numbers = texts.cast(pl.Float64, strict=False)
+        if numbers.null_count() or not numbers.is_finite().all() or not _are_plain(texts, numbers):
             return None
-        numbers = _as_floats(texts)
-        largest: Any = numbers.abs().max()
-        if largest >= _TOO_LARGE and (numbers.is_infinite().any() or texts.str.contains(_TOO_LONG).any()):
+        if not _is_below(numbers, _TOO_LARGE) and texts.str.contains(_TOO_LONG).any():
             return None
         self._were_whole = "float" not in self._kinds and not texts.str.contains(_BROKEN).any()
         self._kinds.add("integer" if self._were_whole else "float")
@@ -95,8 +102,12 @@ class PolarsColumn(Column):
         """Take texts that are not all numbers, and not blank; `unique` are the same, each once."""
         self._were_whole = False
         fresh = self._distinct.unseen(unique)
-        special = fresh.filter(fresh.str.contains(_SPECIAL)) if self._kinds <= _NO_NUMBERS else unique
-        numbers = _numbers_among(special)
+        if self._kinds <= _NO_NUMBERS:
+            if not len(fresh):
+                return
+            numbers = _numbers_among(fresh)
+        else:
+            numbers = _numbers_among(unique)
         if numbers is not None:
             self._add_numbers_among(texts, *_numbers_among(unique) or numbers)
             fresh = fresh.filter(~fresh.is_in(numbers[0].implode()))
@@ -123,6 +134,9 @@ class PolarsColumn(Column):
 
     def _add_kinds(self, texts: pl.Series) -> None:
         """Note the kinds of texts that are no numbers."""
+        if len(texts) <= _FEW:
+            self._kinds |= kinds_of(texts.to_list())
+            return
         is_special = texts.str.contains(_SPECIAL)
         if not is_special.all():
             self._kinds.add("string")
@@ -154,6 +168,29 @@ class PolarsColumn(Column):
             self._join_figures(len(numbers), total, float(spread) * len(numbers))
 
 
+def _blanks(unique: pl.Series) -> pl.Series:
+    """Return those of some different texts that are only spaces."""
+    if len(unique) <= _FEW:
+        return pl.Series("", [text for text in unique.to_list() if text.isspace()], dtype=pl.String)
+    return unique.filter(unique.str.contains(rf"^{_SPACE}+$"))
+
+
+def _is_below(numbers: pl.Series, limit: float) -> bool:
+    least: Any = numbers.min()
+    most: Any = numbers.max()
+    return bool(-limit < least and most < limit)
+
+
+def _are_plain(texts: pl.Series, numbers: pl.Series) -> bool:
+    """Tell whether texts that polars takes for numbers are some here, too; only those that begin oddly may not be."""
+    least: Any = numbers.min()
+    for start in ("0", "+", "-0") if least <= 0 else ("0", "+"):
+        begins = texts.str.starts_with(start)
+        if begins.any() and not texts.filter(begins).str.contains(_NUMBER).all():
+            return False
+    return True
+
+
 def _as_floats(texts: pl.Series) -> pl.Series:
     numbers = texts.cast(pl.Float64, strict=False)
     if numbers.null_count():  # a spelling that polars does not know
@@ -163,6 +200,8 @@ def _as_floats(texts: pl.Series) -> pl.Series:
 
 def _numbers_among(texts: pl.Series) -> tuple[pl.Series, pl.Series] | None:
     """Return which of some different texts are numbers, and their values; None if none is."""
+    if len(texts) <= _FEW and not any(number_of(text) is not None for text in texts.to_list()):
+        return None
     plain = texts.filter(texts.str.contains(_NUMBER) & ~texts.str.contains(_TOO_LONG))
     spaced = texts.filter(texts.str.contains(rf"^{_SPACE}|{_SPACE}$"))
     values = _as_floats(plain)
@@ -177,13 +216,15 @@ def _numbers_among(texts: pl.Series) -> tuple[pl.Series, pl.Series] | None:
 class _Distinct:
     """How many different values there are; see `csv_sketches.Distinct`."""
 
-    __slots__ = ("_level", "_numbers", "_texts", "limit", "max_chars")
+    __slots__ = ("_level", "_numbers", "_texts", "_waiting", "limit", "max_chars")
 
     def __init__(self, limit: int, max_chars: int) -> None:
         self.limit = limit
         self.max_chars = max_chars
         self._texts = pl.Series("", [], dtype=pl.String)
         self._numbers = pl.Series("", [], dtype=pl.Int64)
+        #: Batches of different numbers that are not among the others yet.
+        self._waiting: list[pl.Series] = []
         self._level = 0
 
     def unseen(self, texts: pl.Series) -> pl.Series:
@@ -199,9 +240,17 @@ class _Distinct:
 
     def add_numbers(self, numbers: pl.Series) -> None:
         """Take numbers, whole ones or floats."""
-        if numbers.dtype != self._numbers.dtype:
-            numbers, self._numbers = numbers.cast(pl.Float64), self._numbers.cast(pl.Float64).unique()
-        self._numbers = pl.concat([self._numbers, self._sampled(numbers).unique().alias("")]).unique()
+        self._waiting.append(self._sampled(numbers).unique().alias(""))
+        if sum(map(len, self._waiting)) > _WAITING_SHARE * self.limit:
+            self._merge()
+
+    def _merge(self) -> None:
+        if self._waiting:
+            kinds = {batch.dtype for batch in (self._numbers, *self._waiting)}
+            common = pl.Int64 if kinds == {pl.Int64} else pl.Float64
+            batches = [batch.cast(common) for batch in (self._numbers, *self._waiting) if len(batch)]
+            self._waiting = []
+            self._numbers = pl.concat(batches).unique() if batches else self._numbers
         self._shrink()
 
     def _shrink(self) -> None:
@@ -223,11 +272,13 @@ class _Distinct:
     @property
     def count(self) -> int:
         """How many different values there are, or an estimate."""
+        self._merge()
         return (len(self._texts) + len(self._numbers)) << self._level
 
     @property
     def is_exact(self) -> bool:
         """Whether `count` is no estimate."""
+        self._merge()
         return self._level == 0
 
 

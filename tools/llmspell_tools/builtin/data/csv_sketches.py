@@ -188,4 +188,4 @@ def _median(numbers: array[float]) -> float | None:
             near, below = numbers, 0
     ordered = sorted(near)
     first, second = ordered[lower - below], ordered[upper - below]
-    return first if lower == upper else first / 2 + second / 2
+    return first if first == second else first / 2 + second / 2
