@@ -93,8 +93,8 @@ def test_a_condition_does_not_stop_at_breakpoints_itself(bench):
 
 
 def test_a_function_breakpoint_stops_at_the_first_statement(bench):
-    code = "local t = {}\nfunction t.a(x)\n\n  return x\nend\nfunction t:b() return 2 end\nlocal function c() return 3 end\n"
-    code += "print(t.a(1), t:b(), c())\n"
+    code = "local t = {}\nfunction t.a(x)\n\n  return x\nend\nfunction t:b() return 2 end\n"
+    code += "local function c() return 3 end\nprint(t.a(1), t:b(), c())\n"
     bench.debugger.attach(bench)
     points = bench.debugger.set_functions([Wish(function="t.a"), Wish(function="t:b"), Wish(function="c")])
     assert not points[0].is_verified
@@ -169,7 +169,9 @@ def test_steps(bench, start, modes, lines):
 
 
 def test_steps_over_recursion_stay_at_their_depth(bench):
-    code = "local function f(n)\n  if n == 0 then return 0 end\n  local r = f(n - 1)\n  return r + 1\nend\nprint(f(5))\n"
+    code = (
+        "local function f(n)\n  if n == 0 then return 0 end\n  local r = f(n - 1)\n  return r + 1\nend\nprint(f(5))\n"
+    )
 
     stops = bench.run(code, points=[Wish(3, condition="n == 5")], modes=["over", "over"])
 

@@ -197,14 +197,17 @@ def test_an_expression_that_fails_says_why(bench, text, message):
 
 
 def test_expressions_see_locals_before_upvalues_before_globals(bench):
-    code = "x = 'global'\ny = 'global'\nz = 'global'\nlocal y, z = 'up', 'up'\nlocal function f()\n  local z = 'local'\n"
+    code = (
+        "x = 'global'\ny = 'global'\nz = 'global'\nlocal y, z = 'up', 'up'\nlocal function f()\n  local z = 'local'\n"
+    )
     code += "  return y, z\nend\nf()\n"
 
     assert look(bench, code, lambda: bench.evaluate("x .. y .. z"), line=7) == '"globaluplocal"'
 
 
 def test_assignments_reach_locals_upvalues_globals_and_fields(bench):
-    code = "g = 1\nlocal u, t = 1, {}\nlocal function f(l, ...)\n  local s = l + u + g\n  print(l, u, g, t.x, ...)\nend\nf(1, 1)\n"
+    code = "g = 1\nlocal u, t = 1, {}\nlocal function f(l, ...)\n  local s = l + u + g\n"
+    code += "  print(l, u, g, t.x, ...)\nend\nf(1, 1)\n"
 
     def ask():
         for text in ("l = 2", "u = 3", "g = 4", "t.x = 5"):
@@ -287,7 +290,8 @@ def test_a_coroutine_made_before_attach_is_a_thread(bench):
 
 
 def test_ten_thousand_frames_come_by_pages(bench):
-    code = "local function f(n)\n  if n == 0 then\n    print('deep')\n    return 0\n  end\n  local r = f(n - 1)\n  return r\nend\nf(10000)"
+    code = "local function f(n)\n  if n == 0 then\n    print('deep')\n    return 0\n  end\n"
+    code += "  local r = f(n - 1)\n  return r\nend\nf(10000)"
 
     def ask():
         first = bench.frames(size=20)

@@ -169,34 +169,33 @@ class Launcher:
                 self._idle.set()
 
     def _run(self, plan: Plan, answers: SimpleQueue[LuaDebuggee | LlmspellError]) -> None:
+        """Run a program until it is not to run again; the process has its own folder back before the client is told."""
         control = Control()
-        surroundings = _Surroundings(plan)
         debuggee: LuaDebuggee | None = None
 
         def write(stream: str, text: str) -> None:
             if debuggee is not None:
                 debuggee.wrote(stream, text)
 
+        surroundings = _Surroundings(plan)
         try:
-            engine = self._workshop.engine(plan, write, control.signal)
-            debuggee = LuaDebuggee(engine, control)
+            debuggee = LuaDebuggee(self._workshop.engine(plan, write, control.signal), control)
             answers.put(debuggee)
             control.wait()
-            status = self._execute(engine, plan, control, write)
+            status = self._execute(debuggee.engine, plan, control, write)
             while control.take_again():
                 plan.code = _script(plan.path)
-                engine = self._workshop.engine(plan, write, control.signal)
-                debuggee.renew(engine)
-                status = self._execute(engine, plan, control, write)
-            debuggee.ended(status)
+                debuggee.renew(self._workshop.engine(plan, write, control.signal))
+                status = self._execute(debuggee.engine, plan, control, write)
         except LlmspellError as error:
             if debuggee is None:
                 answers.put(error)
-            else:
-                write("stderr", f"Error: {error.message}\n")
-                debuggee.ended(error.exit_status)
+                return
+            write("stderr", f"Error: {error.message}\n")
+            status = error.exit_status
         finally:
             surroundings.restore()
+        debuggee.ended(status)
 
     def _execute(self, engine: LuaEngine, plan: Plan, control: Control, write: Callable[[str, str], None]) -> int:
         """Run the script once; return its exit status."""

@@ -52,6 +52,8 @@ class LuaDebuggee:
     """
 
     def __init__(self, engine: LuaEngine, program: Program, observer: Listener | None = None) -> None:
+        #: Where it runs now.
+        self.engine = engine
         self.debugger = LuaDebugger(engine)
         self._program = program
         self.can_restart = program.can_restart
@@ -71,6 +73,7 @@ class LuaDebuggee:
     def renew(self, engine: LuaEngine) -> None:
         """Go on in a new engine, with the same breakpoints."""
         old = self.debugger
+        self.engine = engine
         self.debugger = LuaDebugger(engine, points=old.points)
         if self._is_debugging:
             self.debugger.attach(self)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _LOOPBACK = "127.0.0.1"
 _CHUNK = 65536
+#: Seconds that a client waits for one before it that is about to go.
+_TURN_S = 1.0
 #: Seconds that a client which is turned away may take to say what it wanted.
 _REFUSAL_S = 2.0
 #: Seconds that a client may take to read what is left when the server ends.
@@ -39,7 +41,7 @@ class Server:
 
     def __init__(self, host: Host, port: int = 0) -> None:
         self._host = host
-        self._lock = Lock()
+        self._turn = Lock()  # held by the client that is served
         self._current: Conversation | None = None
         self._closing = False
         self._socket = socket.socket()
@@ -65,8 +67,7 @@ class Server:
     def close(self) -> None:
         """Send what waits, end the session and free the port."""
         self._closing = True
-        with self._lock:
-            current = self._current
+        current = self._current
         if current is not None:
             current.session.finish(_FAREWELL_S)
         try:
@@ -82,47 +83,46 @@ class Server:
             except OSError:
                 return
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self._lock:
-                is_free = self._current is None
-                if is_free:
-                    self._current = self._conversation(client)
-            target = self._converse if is_free else _refuse
-            Thread(target=target, args=(client,), name="llmspell-debug-client", daemon=True).start()
+            Thread(target=self._serve, args=(client,), name="llmspell-debug-client", daemon=True).start()
 
-    def _conversation(self, client: socket.socket) -> Conversation:
-        def hang_up() -> None:
-            with self._lock:
+    def _serve(self, client: socket.socket) -> None:
+        with client:
+            if not self._turn.acquire(timeout=_TURN_S):
+                _refuse(client)
+                return
+            try:
+                self._converse(client)
+            finally:
                 self._current = None
+                self._turn.release()
+
+    def _converse(self, client: socket.socket) -> None:
+        def hang_up() -> None:
             try:
                 client.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass  # it has gone by itself
 
-        return Conversation(self._host, lambda: client.recv(_CHUNK), client.sendall, hang_up)
-
-    def _converse(self, client: socket.socket) -> None:
-        current = self._current
-        with client:
-            if current is not None:
-                current.read_all()
-                current.session.wait_closed(_FAREWELL_S)
+        current = Conversation(self._host, lambda: client.recv(_CHUNK), client.sendall, hang_up)
+        self._current = current
+        current.read_all()
+        current.session.wait_closed(_FAREWELL_S)
 
 
 def _refuse(client: socket.socket) -> None:
     """Answer the first request of a second client with the reason, and hang up."""
-    with client:
-        client.settimeout(_REFUSAL_S)
-        try:
-            data = client.recv(_CHUNK)
-            request = next(iter(Decoder().feed(data)), None)
-            fields = request if isinstance(request, dict) else {}
-            error = RequestFailed("refused", _BUSY, show=True)
-            client.sendall(
-                encode({
-                    "seq": 1, "type": "response", "request_seq": fields.get("seq", 0), "success": False,
-                    "command": fields.get("command", ""), "message": error.message, "body": failure_body(error),
-                })
-            )  # fmt: skip
-            client.shutdown(socket.SHUT_WR)
-        except (OSError, LlmspellError):
-            pass  # it has gone, or speaks something else
+    client.settimeout(_REFUSAL_S)
+    try:
+        data = client.recv(_CHUNK)
+        request = next(iter(Decoder().feed(data)), None)
+        fields = request if isinstance(request, dict) else {}
+        error = RequestFailed("refused", _BUSY, show=True)
+        client.sendall(
+            encode({
+                "seq": 1, "type": "response", "request_seq": fields.get("seq", 0), "success": False,
+                "command": fields.get("command", ""), "message": error.message, "body": failure_body(error),
+            })
+        )  # fmt: skip
+        client.shutdown(socket.SHUT_WR)
+    except (OSError, LlmspellError):
+        pass  # it has gone, or speaks something else

@@ -98,7 +98,7 @@ class _Call:
         self.name = name
         self.args = args
         self.done = Event()
-        self.answer: tuple[Any, ...] = (False, "the script went on")
+        self.answer: tuple[Any, ...] | None = None
 
 
 class LuaDebugger:
@@ -204,6 +204,8 @@ class LuaDebugger:
             self._inbox.put(call)
         if not call.done.wait(INSPECTION_S + _PATIENCE_S):
             raise ToolExecutionError("the stopped script does not answer")
+        if call.answer is None:
+            raise NotStopped("the script went on before it was asked")
         return _checked(call.answer)
 
     def _do(self, job: Callable[[Any], None]) -> None:
