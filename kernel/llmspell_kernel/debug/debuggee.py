@@ -210,6 +210,10 @@ class Debuggee(Protocol):
 class Host(Protocol):
     """Where a session's program comes from."""
 
+    def terminal_command(self, port: int) -> Sequence[str] | None:
+        """Return the words by which a client's terminal starts a program that calls back to `port`, or None."""
+        ...
+
     def launch(self, arguments: Arguments) -> Debuggee:
         """Prepare a program as the arguments of `launch` say.
 

@@ -29,6 +29,9 @@ class Joined:
         self._key = key
         self._is_launched = is_launched
 
+    def terminal_command(self, port: int) -> None:
+        """See `Host.terminal_command`: the program runs here."""
+
     def launch(self, arguments: Arguments) -> Debuggee:  # noqa: ARG002 - the Host's
         """See `Host.launch`."""
         if not self._is_launched:

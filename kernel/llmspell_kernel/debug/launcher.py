@@ -17,7 +17,7 @@ from llmspell_tools.errors import Cancelled, LlmspellError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Protocol
 
     from llmspell_kernel.debug.debuggee import Debuggee
@@ -124,15 +124,21 @@ class Launcher:
 
     Args:
         workshop: Makes the engines.
+        in_terminal: Gives the words of `Host.terminal_command`; without it programs run in this process only.
     """
 
-    def __init__(self, workshop: Workshop) -> None:
+    def __init__(self, workshop: Workshop, in_terminal: Callable[[int], Sequence[str]] | None = None) -> None:
         self._workshop = workshop
+        self._in_terminal = in_terminal
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._idle = Event()
         self._idle.set()
 
     # --- a session's thread ----------------------------------------------------------------------------------------
+
+    def terminal_command(self, port: int) -> Sequence[str] | None:
+        """See `Host.terminal_command`."""
+        return None if self._in_terminal is None else self._in_terminal(port)
 
     def launch(self, arguments: Arguments) -> Debuggee:
         """See `Host.launch`."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from queue import SimpleQueue
 from threading import Event, Thread, current_thread
 
+from llmspell_kernel.debug.client import Client
 from llmspell_kernel.debug.protocol import Arguments, RequestFailed, failure_body
 from llmspell_kernel.debug.requests import HANDLERS, UNINITIALIZED
 from llmspell_kernel.debug.sources import Sources
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmspell_kernel.debug.debuggee import Debuggee, Host
+    from llmspell_kernel.debug.terminal import Relay
     from llmspell_kernel.lua.debugger.debugger import Stop
     from llmspell_kernel.lua.debugger.points import Point
     from llmspell_tools.types import JsonObject, JsonValue
@@ -58,9 +60,10 @@ class DebugSession:
         self._waiting = 0
         self._room = Event()
         self._closed = Event()
+        self._relay: Relay | None = None
         self._replies: dict[int, tuple[Event, list[JsonObject]]] = {}
-        #: What the client said of itself in `initialize`; None before.
-        self.client: Arguments | None = None
+        #: What the client said of itself in `initialize`.
+        self.client = Client()
         #: The program, between launch or attach and the end.
         self.debuggee: Debuggee | None = None
         self.is_launched = False
@@ -112,6 +115,15 @@ class DebugSession:
         """Whether nothing more happens."""
         return self._closed.is_set()
 
+    def pass_on(self, message: JsonObject) -> None:
+        """Take a message of the process in the terminal; the client has had its answer to `initialize`."""
+        if message.get("type") != "response" or message.get("command") != "initialize":
+            self._queue.put(lambda: self._write({name: each for name, each in message.items() if name != "seq"}))
+
+    def relay_ended(self) -> None:
+        """The process in the terminal has gone."""
+        self._queue.put(None)
+
     # --- Listener: any thread --------------------------------------------------------------------------------------
 
     def stopped(self, stop: Stop) -> None:
@@ -162,6 +174,10 @@ class DebugSession:
         """Do something once the response to the current request is sent, before anything else."""
         self._after.append(action)
 
+    def hand_over(self, relay: Relay) -> None:
+        """Let a process in the client's terminal answer from the current request on."""
+        self._relay = relay
+
     def program(self) -> Debuggee:
         """Return the program.
 
@@ -177,23 +193,11 @@ class DebugSession:
         self.stop = None
         self.frame_of.clear()
 
-    def line_out(self, line: int) -> int:
-        """Return a line as the client counts."""
-        return line if self.client is None or self.client.flag("linesStartAt1", default=True) else line - 1
-
-    def line_in(self, line: int) -> int:
-        """Return a client's line, counted from 1."""
-        return line if self.client is None or self.client.flag("linesStartAt1", default=True) else line + 1
-
-    def column_out(self) -> int:
-        """Return the first column as the client counts."""
-        return 1 if self.client is None or self.client.flag("columnsStartAt1", default=True) else 0
-
     def breakpoint(self, point: Point) -> JsonObject:
         """Return a breakpoint for the client."""
         shown: JsonObject = {"id": point.id, "verified": point.is_verified}
         if point.line is not None:
-            shown["line"] = self.line_out(point.line)
+            shown["line"] = self.client.line_out(point.line)
             name = point.path if point.path.startswith("=") else "@" + point.path
             shown["source"] = self.sources.described(name)
         if point.reason:
@@ -247,6 +251,8 @@ class DebugSession:
         self._tell_closed()
 
     def _leave(self) -> None:
+        if self._relay is not None:
+            self._relay.close()
         debuggee, self.debuggee = self.debuggee, None
         if debuggee is None:
             return
@@ -268,6 +274,9 @@ class DebugSession:
             raise _ClientGone from error
 
     def _answer(self, message: JsonValue) -> None:
+        if self._relay is not None and isinstance(message, dict):
+            self._relay.send(message)
+            return
         if not isinstance(message, dict) or message.get("type") != "request":
             self._fail(0, "", RequestFailed("not_a_request", "a message must be a request or a response"))
             return
@@ -278,34 +287,43 @@ class DebugSession:
             self._fail(number, command if isinstance(command, str) else "", RequestFailed("not_a_request", text))
             return
         self._after = []
-        try:
-            body = self._handled(command, message.get("arguments"))
-        except RequestFailed as error:
+        error = self._tried(seq, command, message.get("arguments"))
+        if error is not None:
             self._fail(seq, command, error)
+        elif self._relay is not None:
+            self._relay.send(message)  # the process in the terminal answers
+        for action in self._after:
+            action()
+
+    def _tried(self, seq: int, command: str, arguments: JsonValue) -> RequestFailed | None:
+        """Handle a request and send its response; returns why it failed."""
+        try:
+            body = self._handled(command, arguments)
+        except RequestFailed as error:
+            return error
         except NotStopped as error:
-            self._fail(seq, command, RequestFailed("not_stopped", error.message))
+            return RequestFailed("not_stopped", error.message)
         except LlmspellError as error:
-            self._fail(seq, command, RequestFailed("evaluation", error.message))
+            return RequestFailed("evaluation", error.message)
         except _ClientGone:
             raise
         except Exception as error:
             import logging
 
             logging.getLogger(__name__).exception("the request %s failed", command[:60])
-            self._fail(seq, command, RequestFailed("internal", f"the debugger failed: {type(error).__name__}"))
-        else:
+            return RequestFailed("internal", f"the debugger failed: {type(error).__name__}")
+        if self._relay is None:
             response: JsonObject = {"type": "response", "request_seq": seq, "success": True, "command": command}
             if body is not None:
                 response["body"] = body
             self._write(response)
-            for action in self._after:
-                action()
+        return None
 
     def _handled(self, command: str, arguments: JsonValue) -> JsonObject | None:
         handler = HANDLERS.get(command)
         if handler is None:
             raise RequestFailed("unknown_command", f"there is no request '{command[:60]}'")
-        if self.client is None and command not in UNINITIALIZED:
+        if not self.client.is_known and command not in UNINITIALIZED:
             raise RequestFailed("not_initialized", "the first request must be 'initialize'")
         if arguments is not None and not isinstance(arguments, dict):
             raise RequestFailed("bad_arguments", "'arguments' must be an object")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from llmspell import assembly, output
 from llmspell.actions import script as scripts
@@ -11,6 +12,7 @@ from llmspell_kernel.debug.joined import Joined
 from llmspell_kernel.debug.launcher import Control, Launcher, described
 from llmspell_kernel.debug.lua_debuggee import LuaDebuggee
 from llmspell_kernel.debug.server import Server
+from llmspell_kernel.debug.terminal import TOKEN_VARIABLE, CallBack
 from llmspell_kernel.lua import LuaEngine
 from llmspell_kernel.lua.debugger.points import Wish
 from llmspell_tools.errors import Cancelled, InvalidParameters, LlmspellError
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from llmspell_kernel.lua import Execution
     from llmspell_tools.definition import CancelSignal
 
+    _Door = Callable[[LuaDebuggee], Server | CallBack]
+
 _FAREWELL_S = 2.0
 
 
@@ -36,6 +40,7 @@ def debug(
     break_at: Sequence[str] = (),
     watches: Sequence[str] = (),
     step: bool = False,
+    connect_back: int | None = None,
     timeout_s: float | None = None,
 ) -> int:
     """Run ``words[0]`` as `run` does, with a debug server beside it; the script ends without regard to clients.
@@ -48,9 +53,16 @@ def debug(
         break_at: ``FILE:LINE`` or ``LINE`` each.
         watches: Expressions that are printed at each stop.
         step: Whether to stop at the first line.
+        connect_back: Port of the debug adapter that has started this process in a client's terminal.
         timeout_s: Seconds that the script may run; stops are not counted.
     """
-    attendant = _Attendant(port, [_place(each, words[0]) for each in break_at], watches, wait=wait, step=step)
+    attendant = _Attendant(
+        _called_back(connect_back) if connect_back is not None else _listening(port),
+        [_place(each, words[0]) for each in break_at],
+        watches,
+        wait=wait or connect_back is not None,
+        step=step,
+    )
     try:
         while True:
             try:
@@ -77,7 +89,7 @@ def adapter(options: Options, *, port: int | None = None) -> int:
         options: The global options; those of the policy hold for every script.
         port: Of the TCP server, 0 for any that is free; None for standard input and output.
     """
-    launcher = Launcher(_Workshop(options))
+    launcher = Launcher(_Workshop(options), lambda back: _terminal_command(options, back))
     if port is not None:
         server = Server(launcher, port)
         server.start()
@@ -120,7 +132,7 @@ class _Attendant:
     """Stands between `run` and the debug server; see `script.Attendant`."""
 
     def __init__(
-        self, port: int, places: Sequence[tuple[str, int]], watches: Sequence[str], *, wait: bool, step: bool
+        self, door: _Door, places: Sequence[tuple[str, int]], watches: Sequence[str], *, wait: bool, step: bool
     ) -> None:
         self.control = Control()
         self._places = places
@@ -128,8 +140,8 @@ class _Attendant:
         self._steps = step
         self._debuggee: LuaDebuggee | None = None
         self._notes = StopNotes(output.note, watches, self._waiting)
-        self._port = port
-        self._server: Server | None = None
+        self._door = door
+        self._server: Server | CallBack | None = None
 
     def writer(self, write: Callable[[str, str], None]) -> Callable[[str, str], None]:
         """Print, and tell the client."""
@@ -150,9 +162,10 @@ class _Attendant:
         self._debuggee = self._notes.debuggee = LuaDebuggee(engine, self.control, self._notes)
         if self._places or self._steps:
             self._prepare(self._debuggee)
-        self._server = Server(Joined(self._debuggee), self._port)
+        self._server = self._door(self._debuggee)
         self._server.start()
-        output.note(f"Debugger on 127.0.0.1:{self._server.port}{'; waiting for a client' if self._waits else ''}")
+        if isinstance(self._server, Server):
+            output.note(f"Debugger on 127.0.0.1:{self._server.port}{'; waiting for a client' if self._waits else ''}")
         if self._waits:
             forget = signal.on_set(self.control.start)
             self.control.wait()
@@ -189,6 +202,28 @@ class _Attendant:
     def _waiting(self) -> str:
         server = self._server
         return "" if server is None or server.has_client else f"; waiting for a debugger on 127.0.0.1:{server.port}"
+
+
+def _listening(port: int) -> _Door:
+    return lambda debuggee: Server(Joined(debuggee), port)
+
+
+def _called_back(port: int) -> _Door:
+    token = os.environ.pop(TOKEN_VARIABLE, "")
+    return lambda debuggee: CallBack(Joined(debuggee, is_launched=True), port, token)
+
+
+def _terminal_command(options: Options, port: int) -> list[str]:
+    """Return the words that run a script in a terminal, under the same policy, and call back to `port`."""
+    words = [sys.executable, "-m", "llmspell", "debug", "--connect-back", str(port)]
+    for flag, value in options.rules:
+        words += [flag, value]
+    for folder in options.tools_dirs:
+        words += ["--tools-dir", folder]
+    for flag, given in (("--config", options.config), ("--profile", options.profile), ("--policy", options.policy)):
+        if given is not None:
+            words += [flag, given]
+    return words
 
 
 def _place(text: str, script: str) -> tuple[str, int]:

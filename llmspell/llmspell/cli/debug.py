@@ -19,6 +19,7 @@ _PORT = click.IntRange(0, 65535)
 @click.option("--break-at", multiple=True, metavar="FILE:LINE", help="Stop there; LINE alone is of the script.")
 @click.option("--watch", "watches", multiple=True, metavar="EXPR", help="Print its value at every stop.")
 @click.option("--step", is_flag=True, help="Stop at the first line.")
+@click.option("--connect-back", type=_PORT, hidden=True)
 @timeout_option("the script")
 @policy_options
 @global_options()
@@ -30,6 +31,7 @@ def debug(
     break_at: tuple[str, ...],
     watches: tuple[str, ...],
     step: bool,
+    connect_back: int | None,
     timeout_s: float | None,
 ) -> int:
     """Run a Lua script with a debug server beside it, on this machine's loopback only.
@@ -46,7 +48,7 @@ def debug(
     return act(
         lambda options: actions.debug(
             options, (script, *args), port=port, wait=wait, break_at=break_at, watches=watches, step=step,
-            timeout_s=timeout_s,
+            connect_back=connect_back, timeout_s=timeout_s,
         )
     )  # fmt: skip
 

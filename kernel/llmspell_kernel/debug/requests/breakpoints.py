@@ -22,7 +22,7 @@ def set_breakpoints(session: DebugSession, arguments: Arguments) -> JsonObject:
     else:  # the old form
         lines = arguments.fields.get("lines")
         numbers = lines if isinstance(lines, list) else []
-        wishes = [Wish(session.line_in(line)) for line in numbers if isinstance(line, int)]
+        wishes = [Wish(session.client.line_in(line)) for line in numbers if isinstance(line, int)]
     points = debuggee.set_lines(path, wishes)
     return {"breakpoints": [session.breakpoint(point) for point in points]}
 
@@ -63,16 +63,16 @@ def breakpoint_locations(session: DebugSession, arguments: Arguments) -> JsonObj
     """Return the lines between two on which a breakpoint can be."""
     debuggee = session.program()
     path = session.sources.chunk_path(arguments.object("source"))
-    first = session.line_in(arguments.number("line"))
-    last = session.line_in(arguments.number("endLine")) if arguments.has("endLine") else first
+    first = session.client.line_in(arguments.number("line"))
+    last = session.client.line_in(arguments.number("endLine")) if arguments.has("endLine") else first
     if last - first > 1_000_000:
         raise RequestFailed("bad_arguments", "'endLine' is too far from 'line'")
-    return {"breakpoints": [{"line": session.line_out(line)} for line in debuggee.lines(path, first, last)]}
+    return {"breakpoints": [{"line": session.client.line_out(line)} for line in debuggee.lines(path, first, last)]}
 
 
 def _wish(session: DebugSession, asked: Arguments) -> Wish:
     return Wish(
-        session.line_in(asked.number("line")),
+        session.client.line_in(asked.number("line")),
         condition=asked.optional_text("condition"),
         hit_condition=asked.optional_text("hitCondition"),
         log_message=asked.optional_text("logMessage"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llmspell_kernel.debug.capabilities import capabilities
+from llmspell_kernel.debug.client import Client
 from llmspell_kernel.debug.protocol import RequestFailed
 
 TYPE_CHECKING = False
@@ -13,17 +14,15 @@ if TYPE_CHECKING:
     from llmspell_tools.types import JsonObject
 
 
+_INTERNAL = "internalConsole"
+
+
 def initialize(session: DebugSession, arguments: Arguments) -> JsonObject:
     """Learn what the client is, and say what this adapter can do."""
-    if session.client is not None:
+    if session.client.is_known:
         raise RequestFailed("refused", "this session is initialized already")
-    path_format = arguments.text("pathFormat", "path")
-    if path_format not in {"path", "uri"}:
-        raise RequestFailed("bad_arguments", "'pathFormat' must be path or uri")
-    for name in ("linesStartAt1", "columnsStartAt1", "supportsRunInTerminalRequest"):
-        arguments.flag(name)  # of a wrong type: refused here, not when it is needed
-    session.sources.configure(uses_uris=path_format == "uri")
-    session.client = arguments
+    session.client = Client(arguments)
+    session.sources.configure(uses_uris=session.client.uses_uris)
     return capabilities()
 
 
@@ -31,6 +30,13 @@ def launch(session: DebugSession, arguments: Arguments) -> None:
     """Prepare a program; it begins with configurationDone."""
     _check_new(session)
     is_debugging = not arguments.flag("noDebug")
+    if arguments.text("console", _INTERNAL) != _INTERNAL and session.client.has_terminal:
+        from llmspell_kernel.debug.terminal import Relay  # few clients ask for a terminal
+
+        relay = Relay(session)
+        if relay.open(arguments):
+            session.hand_over(relay)
+            return
     _prepare(session, arguments)
     _begin(session, session.host.launch(arguments), is_debugging=is_debugging, is_launched=True)
 

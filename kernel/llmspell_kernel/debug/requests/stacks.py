@@ -76,8 +76,8 @@ def _described(session: DebugSession, frame: Frame) -> JsonObject:
         "id": frame.id,
         "name": frame.name,
         "source": session.sources.described(frame.source, is_own=frame.is_own),
-        "line": session.line_out(frame.line) if frame.line > 0 else 0,
-        "column": session.column_out(),
+        "line": session.client.line_out(frame.line) if frame.line > 0 else 0,
+        "column": session.client.first_column(),
     }
     if frame.is_own:
         shown["presentationHint"] = "subtle"

@@ -65,13 +65,13 @@ def evaluate(session: DebugSession, arguments: Arguments) -> JsonObject:
 def completions(session: DebugSession, arguments: Arguments) -> JsonObject:
     """Return names that go on from a place in a text: locals, upvalues, globals, fields."""
     text = arguments.text("text")
-    column = arguments.number("column") - session.column_out()
+    column = arguments.number("column") - session.client.first_column()
     if arguments.has("line"):
-        at_line = arguments.number("line") - session.line_out(1)
+        at_line = arguments.number("line") - session.client.line_out(1)
         lines = text.split("\n")
         text = lines[at_line] if 0 <= at_line < len(lines) else ""
     names, length = session.program().names(arguments.number("frameId", 0), text[: max(column, 0)])
-    start = max(column, 0) - length + session.column_out()
+    start = max(column, 0) - length + session.client.first_column()
     targets: list[JsonObject] = [
         {"label": name, "type": _COMPLETIONS.get(kind, "variable"), "detail": kind, "start": start, "length": length}
         for name, kind in names
