@@ -7,9 +7,11 @@ import io
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any, TextIO
 
 #: Lines that a block is shortened by, at most, to end where a row ends.
 _MOST_STEPS_BACK = 1_000
+_PIECE_BYTES = 1 << 20
 
 
 def end_of_rows(block: bytes, *, is_last: bool) -> int:
@@ -58,6 +60,50 @@ def breaks_in(block: bytes) -> int:
     """Count the line ends of a text's bytes."""
     returns = block.count(b"\r")
     return block.count(b"\n") + (returns - block.count(b"\r\n") if returns else 0)
+
+
+class LineCounter:
+    """Counts the lines of a stream up to a place, when somebody asks: nobody does while nothing is wrong.
+
+    Args:
+        raw: Seekable; is left where it was.
+        lines: How many lines are before the place where it stands.
+    """
+
+    __slots__ = ("_at", "_lines", "_raw")
+
+    def __init__(self, raw: Any, lines: int) -> None:
+        self._raw = raw
+        self._at: int = raw.tell()
+        self._lines = lines
+
+    def before(self, place: int) -> int:
+        """Return how many lines are before a place, where a line begins; no place before an earlier one."""
+        here = self._raw.tell()
+        self._raw.seek(self._at)
+        while self._at < place:
+            piece = self._raw.read(min(_PIECE_BYTES, place - self._at))
+            if self._at + len(piece) < place:
+                piece += self._raw.readline()
+            if not piece:
+                break
+            self._lines += breaks_in(piece)
+            self._at += len(piece)
+        self._raw.seek(here)
+        return self._lines
+
+
+def first_bad_line(stream: TextIO, encoding: str) -> int:
+    """Return which line of a file is not text, 0 if that is not known; the file is read again from its start."""
+    if not isinstance(stream, io.TextIOWrapper) or "16" in encoding:
+        return 0
+    stream.buffer.seek(0)
+    for number, line in enumerate(stream.buffer, 1):
+        try:
+            line.decode(encoding)
+        except UnicodeDecodeError:
+            return number
+    return 0
 
 
 def line_breaks(row: list[str]) -> int:

@@ -11,6 +11,8 @@ approximate: the sampling there is by another hash.
 
 from __future__ import annotations
 
+from _thread import allocate_lock
+from collections import deque
 from itertools import islice
 
 from llmspell_tools.builtin.data.csv_polars_column import PolarsColumn
@@ -28,30 +30,65 @@ if TYPE_CHECKING:
 
     from llmspell_tools.builtin.data.csv_reading import CsvSource, Problem, Row
 
-_BLOCK_BYTES = 8 << 20
+_BLOCK_BYTES = 6 << 20
 #: Rows that a reader gave are gathered to so many fields.
 _FRAME_FIELDS = 400_000
+#: Frames that may wait while the one before them is computed.
+_FRAMES_AHEAD = 1
+_WORKERS = 3
 _MARK = b"\xef\xbb\xbf"
 
 
 def read_columns(source: CsvSource, problem: Problem | None) -> tuple[int, Sequence[PolarsColumn]]:
     """Read a CSV input to its end; return the number of rows and what is known of each column.
 
-    Columns are independent, and polars lets go of the interpreter lock: a few threads take one column each, while this
-    one reads the next block.
+    polars lets go of the interpreter lock: some threads compute while this one reads and parses the next blocks.
     """
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import Future, ThreadPoolExecutor
 
-    columns = [PolarsColumn(name, len(source.header)) for name in source.names]
+    columns = [_Turns(PolarsColumn(name, len(source.header))) for name in source.names]
     rows = 0
-    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
-        done: Iterator[None] = iter(())
-        for frame in _frames(source, problem):
-            list(done)  # raises what was raised there
-            rows += frame.height
-            done = pool.map(PolarsColumn.add_series, columns, frame.get_columns())
-        list(done)
-    return rows, columns
+    frames: list[list[Future[None]]] = []
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        try:
+            for frame in _frames(source, problem):
+                rows += frame.height
+                pairs = zip(columns, frame.get_columns(), strict=True)
+                frames.append([pool.submit(column.put(values).take) for column, values in pairs])
+                if len(frames) > _FRAMES_AHEAD:
+                    _finish(frames.pop(0))
+            for each in frames:
+                _finish(each)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return rows, [turns.column for turns in columns]
+
+
+class _Turns:
+    """A column whose batches wait in a queue for whichever thread comes next, and are added in their order."""
+
+    __slots__ = ("_lock", "_waiting", "column")
+
+    def __init__(self, column: PolarsColumn) -> None:
+        self.column = column
+        self._waiting: deque[pl.Series] = deque()
+        self._lock = allocate_lock()
+
+    def put(self, values: pl.Series) -> _Turns:
+        """Add a batch to the queue; each is worth one call of `take`."""
+        self._waiting.append(values)
+        return self
+
+    def take(self) -> None:
+        """Add the first batch of the queue to the column."""
+        with self._lock:
+            self.column.add_series(self._waiting.popleft())
+
+
+def _finish(tasks: list[Future[None]]) -> None:
+    """Wait for them; raises what was raised there."""
+    for task in tasks:
+        task.result()
 
 
 def _frames(source: CsvSource, problem: Problem | None) -> Iterator[pl.DataFrame]:
@@ -113,8 +150,5 @@ def _are_quotes_at_ends(outside: list[bytes], sign: bytes) -> bool:
     first, *middle, last = outside
     if first[-1:] not in (b"", sign, b"\n") or last[:1] not in (sign, b"\n", b"\r"):
         return False
-    return {part[:1] for part in middle} <= {b"", sign, b"\n", b"\r"} and {part[-1:] for part in middle} <= {
-        b"",
-        sign,
-        b"\n",
-    }
+    ends = {start + end for start in (sign, b"\n", b"\r") for end in (sign, b"\n")}
+    return {part[:1] + part[-1:] for part in middle} <= {b"", *ends}

@@ -15,8 +15,22 @@ from _csv import Error, field_size_limit, reader
 from itertools import chain, islice
 
 from llmspell_tools import files
-from llmspell_tools.builtin.data.csv_lines import breaks, breaks_in, end_of_rows, in_words, line_breaks, lines_of
-from llmspell_tools.builtin.data.csv_sniffing import ENCODINGS, SAMPLE_CHARS, guess_delimiter, guess_encoding
+from llmspell_tools.builtin.data.csv_lines import (
+    LineCounter,
+    breaks,
+    breaks_in,
+    end_of_rows,
+    in_words,
+    line_breaks,
+    lines_of,
+)
+from llmspell_tools.builtin.data.csv_sniffing import (
+    ENCODINGS,
+    SAMPLE_CHARS,
+    checked_delimiter,
+    guess_delimiter,
+    guess_encoding,
+)
 from llmspell_tools.errors import InvalidParameters, LimitExceeded, ToolExecutionError
 
 TYPE_CHECKING = False
@@ -67,13 +81,14 @@ class CsvSource:
         self._done = 0
         self._rows = 0
         self._is_left_over = False
+        self._place: Any = None  # of the block given out: what counts lines, and where it begins
         self.is_unicode = True
         self._base = 0  # lines before those that the reader counts
         self.size_bytes = 0
         self.encoding = ENCODINGS["utf-8"]
         self._stream = self._open_text(text or "") if path is None else self._open_file(path, encoding)
         try:
-            self.delimiter = _checked(delimiter) if delimiter else guess_delimiter(self._sample())
+            self.delimiter = checked_delimiter(delimiter) if delimiter else guess_delimiter(self._sample())
             if field_size_limit() < self._max_line:
                 field_size_limit(self._max_line)  # one limit for the whole process, so it is only ever raised
             self._reader = self._reader_of(self._lines())
@@ -177,8 +192,11 @@ class CsvSource:
         `batches` then gives the rest.
         """
         raw = self._behind_header()
+        if raw is None:
+            return
+        lines = LineCounter(raw, self._base)
         rest = b""
-        while raw is not None:
+        while True:
             self._context.check()
             more = raw.read(size)
             block = rest + more
@@ -187,20 +205,23 @@ class CsvSource:
                 rest = block
                 if more and len(block) <= self._max_line:
                     continue
-                raw.seek(-len(block), io.SEEK_CUR)
-                self._reader = self._reader_of(self._lines())
+                self._go_on(raw, lines, len(block))
                 return
             rest = block[end:]
             block = block[:end]
-            before = self._base
+            self._place = (lines, raw.tell() - len(rest) - len(block))
             if b"\0" in block:
-                self._refuse_nul(before + breaks_in(block[: block.find(b"\0")]) + 1)
+                self._refuse_nul(lines.before(self._place[1]) + breaks_in(block[: block.find(b"\0")]) + 1)
             yield block
             if self._is_left_over:
-                raw.seek(-len(block) - len(rest), io.SEEK_CUR)
-                self._reader = self._reader_of(self._lines())
+                self._go_on(raw, lines, len(block) + len(rest))
                 return
-            self._base = before + breaks_in(block)
+
+    def _go_on(self, raw: Any, lines: LineCounter, back: int) -> None:
+        """Have `batches` begin so many bytes before where the stream is."""
+        raw.seek(-back, io.SEEK_CUR)
+        self._base = lines.before(raw.tell())
+        self._reader = self._reader_of(self._lines())
 
     def rows_of(self, block: bytes, problem: Problem | None) -> Iterator[list[Row]]:
         """Yield the rows of a block that was just given out, as `batches` does; none if quotes make it doubtful.
@@ -210,6 +231,8 @@ class CsvSource:
         self._is_left_over = b'"' in block and not self._is_whole(block)
         if self._is_left_over:
             return
+        lines, start = self._place
+        self._base = lines.before(start)
         self._reader = self._reader_of(lines_of(self.text_of(block)))
         yield from self.batches(problem)
         self.count(0, len(block))
@@ -342,7 +365,7 @@ class CsvSource:
         return header
 
     def _not_text(self, error: UnicodeDecodeError) -> InvalidParameters:
-        line = self._first_bad_line(error.encoding)
+        line = first_bad_line(self._stream, error.encoding)
         where = f"line {line}: " if line else ""
         return InvalidParameters(
             f"{where}byte 0x{error.object[error.start]:02x} is not {self.encoding}; "
@@ -350,18 +373,6 @@ class CsvSource:
             field=self.field,
             details={"line": line} if line else None,
         )
-
-    def _first_bad_line(self, encoding: str) -> int:
-        """Return which line is not text; the stream decodes far ahead of the line that it gives out."""
-        if not isinstance(self._stream, io.TextIOWrapper) or "16" in encoding:
-            return 0
-        self._stream.buffer.seek(0)
-        for number, line in enumerate(self._stream.buffer, 1):
-            try:
-                line.decode(encoding)
-            except UnicodeDecodeError:
-                return number
-        return 0
 
     def _reader_of(self, lines: Iterable[str]) -> Any:
         return reader(lines, delimiter=self.delimiter, strict=True)
@@ -390,9 +401,3 @@ class CsvSource:
 
     def _refuse_nul(self, line: int) -> None:
         raise self.malformed(line, "a NUL character; CSV is text, and UTF-16 needs options.encoding")
-
-
-def _checked(delimiter: str) -> str:
-    if delimiter in '"\r\n\0':
-        raise InvalidParameters(f"{delimiter!r} cannot be a delimiter", field="options.delimiter")
-    return delimiter

@@ -6,6 +6,8 @@ import io
 from _csv import Error, reader
 from itertools import islice
 
+from llmspell_tools.errors import InvalidParameters
+
 #: What `options.encoding` may be, with the name that results report.
 ENCODINGS = {
     "utf-8": "UTF-8", "utf-16": "UTF-16", "utf-16le": "UTF-16LE", "utf-16be": "UTF-16BE",
@@ -55,3 +57,14 @@ def guess_encoding(sample: bytes) -> str:
     except UnicodeDecodeError:
         return "windows-1252"
     return "utf-8"
+
+
+def checked_delimiter(delimiter: str) -> str:
+    """Return a delimiter that a caller named.
+
+    Raises:
+        InvalidParameters: It cannot be one.
+    """
+    if delimiter in '"\r\n\0':
+        raise InvalidParameters(f"{delimiter!r} cannot be a delimiter", field="options.delimiter")
+    return delimiter
