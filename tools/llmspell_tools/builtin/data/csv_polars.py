@@ -25,6 +25,7 @@ if not TYPE_CHECKING:
         pl = None
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
 
     import polars as pl  # noqa: TC004 - at run time it is imported above
 
@@ -44,7 +45,7 @@ def read_columns(source: CsvSource, problem: Problem | None) -> tuple[int, Seque
 
     polars lets go of the interpreter lock: some threads compute while this one reads and parses the next blocks.
     """
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from concurrent.futures import ThreadPoolExecutor
 
     columns = [_Turns(PolarsColumn(name, len(source.header))) for name in source.names]
     rows = 0

@@ -20,6 +20,7 @@ from llmspell_tools.builtin.data.csv_lines import (
     breaks,
     breaks_in,
     end_of_rows,
+    first_bad_line,
     in_words,
     line_breaks,
     lines_of,
@@ -239,14 +240,10 @@ class CsvSource:
 
     def _is_whole(self, block: bytes) -> bool:
         """Tell whether a reader that is given a block alone finds nothing wrong with its quotes, up to its end."""
-        if len(block) > _BLOCK_CHARS:
-            return False
         try:
-            for _ in self._reader_of(lines_of(self.text_of(block))):
-                pass
+            return len(block) <= _BLOCK_CHARS and all(True for _ in self._reader_of(lines_of(self.text_of(block))))
         except Error:
             return False
-        return True
 
     def text_of(self, block: bytes) -> str:
         """Return a block's text.
