@@ -20,7 +20,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-BENCHES = {"cli": "cli_bench", "invoke": "invoke_bench", "kernel": "kernel_bench", "tools": "tools_bench"}
+BENCHES = {
+    "cli": "cli_bench",
+    "debug": "debug_bench",
+    "invoke": "invoke_bench",
+    "kernel": "kernel_bench",
+    "tools": "tools_bench",
+}
 RESULTS = Path(__file__).resolve().parent / "results"
 
 

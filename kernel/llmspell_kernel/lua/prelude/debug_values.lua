@@ -119,20 +119,26 @@ local function new_reference(entry)
   return #references
 end
 
+-- Notes the keys that are not in the list's part: numbers, strings, the rest, each sorted if they are not too many.
 local function named_keys(entry)
-  local keys, length, value = {}, entry.length, entry.value
-  for key in next, value do
-    local is_indexed = math_type(key) == "integer" and key >= 1 and key <= length
-    if not is_indexed and not (type(key) == "string" and sub(key, 1, 10) == "__llmspell") then keys[#keys + 1] = key end
+  local numbers, strings, others, length = {}, {}, {}, entry.length
+  for key in next, entry.value do
+    local kind = type(key)
+    if kind == "string" then
+      if sub(key, 1, 10) ~= "__llmspell" then strings[#strings + 1] = key end
+    elseif kind ~= "number" then
+      others[#others + 1] = key
+    elseif not (math_type(key) == "integer" and key >= 1 and key <= length) then
+      numbers[#numbers + 1] = key
+    end
   end
-  if #keys <= MAX_SORTED then
-    sort(keys, function(left, right)
-      local left_type, right_type = type(left), type(right)
-      if left_type ~= right_type then return left_type < right_type end
-      if left_type == "number" or left_type == "string" then return left < right end
-      return text_of(left, 60) < text_of(right, 60)
-    end)
+  if #numbers + #strings + #others <= MAX_SORTED then
+    sort(numbers)
+    sort(strings)
+    sort(others, function(left, right) return text_of(left, 60) < text_of(right, 60) end)
   end
+  local keys = numbers
+  for _, more in native.ipairs({ strings, others }) do native.table.move(more, 1, #more, #keys + 1, keys) end
   entry.keys = keys
 end
 
