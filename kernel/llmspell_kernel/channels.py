@@ -2,6 +2,7 @@
 
 Who may touch what:
 - `RequestChannel` (shell, control): receive, hold and send on the one thread that serves it; `wake` from any thread.
+  Shell's socket goes to a reader thread when there are subshells (`relay`): whoever holds its lock uses it.
 - `Publisher` (iopub): publish from any thread, under its lock, which is all that libzmq asks for.
 - `ServicePort` (heartbeat, and the file descriptors handed in): on the service thread.
 - `StdinChannel`: on the main thread, which reads it only while it waits for an answer (`stdin`).
@@ -22,6 +23,7 @@ import os
 import threading
 from collections import deque
 from time import monotonic
+from typing import Protocol
 
 import zmq
 
@@ -48,6 +50,18 @@ _MAX_DRAIN = 1_000
 _MAX_TOPIC_BYTES = 256
 
 
+class Relayed(Protocol):
+    """What stands between this channel and its socket once another thread has that."""
+
+    def send(self, frames: Frames) -> None:
+        """Send a reply."""
+        ...
+
+    def hold(self) -> int:
+        """Return how many messages wait for the main shell."""
+        ...
+
+
 class RequestChannel:
     """A ROUTER socket on which requests come in and replies go out.
 
@@ -69,6 +83,9 @@ class RequestChannel:
         self._outbox = Outbox(self._try_send, log=log)
         self._next_flush = 0.0
         self._wake_lock = threading.Lock()
+        #: Held while the socket is used: it may go from one thread to another (`relay`).
+        self._lock = threading.Lock()
+        self._relay: Relayed | None = None
         self._wake_identity = b"\1wake" + os.urandom(16)
         self._waker: ByteSocket = socket.context.socket(zmq.DEALER)
         endpoint = f"inproc://llmspell-{name}-{os.urandom(8).hex()}"
@@ -79,6 +96,15 @@ class RequestChannel:
 
     def receive(self) -> Frames | None:
         """Return the next message, or None when `wake` was called; waits."""
+        if not self._may_use():
+            return None
+        try:
+            return self.receive_raw()
+        finally:
+            self._lock.release()
+
+    def receive_raw(self) -> Frames | None:
+        """Do what `receive` does, on the thread that owns the socket."""
         if self._held:
             return self._held.popleft()
         if self._woken:
@@ -89,6 +115,41 @@ class RequestChannel:
 
     def hold(self) -> int:
         """Take in what has arrived already, without waiting; return how many messages `receive` has ready."""
+        if not self._may_use():
+            assert self._relay is not None
+            return self._relay.hold()
+        try:
+            return self._hold()
+        finally:
+            self._lock.release()
+
+    def receive_now(self) -> Frames | None:
+        """Return a message that has arrived already, on the thread that owns the socket; None for none."""
+        return self._held.popleft() if self._held or self._hold() else None
+
+    def relay(self, relay: Relayed) -> None:
+        """Let a thread that waits in `acquire` have the socket: what is sent here from now on goes to `relay`."""
+        self._relay = relay
+
+    def acquire(self) -> None:
+        """Wait until no other thread uses the socket, and own it."""
+        self._lock.acquire()
+
+    def release(self) -> None:
+        """Give the socket back to the thread that had it first."""
+        self._relay = None
+        self._lock.release()
+
+    def _may_use(self) -> bool:
+        """Lock the socket; False where a relay has it, or is about to."""
+        while self._relay is None:
+            if self._lock.acquire(timeout=_RETRY_MS / 1_000):
+                if self._relay is None:
+                    return True
+                self._lock.release()
+        return False
+
+    def _hold(self) -> int:
         try:
             while len(self._held) < MAX_HELD:
                 frames = self._receive(self._socket, framing.NOBLOCK)
@@ -102,6 +163,17 @@ class RequestChannel:
 
     def send(self, frames: Frames) -> None:
         """Send a reply; one that the client cannot take yet waits, one for a client that is gone is dropped."""
+        if not self._may_use():
+            assert self._relay is not None
+            self._relay.send(frames)
+            return
+        try:
+            self._outbox.send(frames)
+        finally:
+            self._lock.release()
+
+    def send_raw(self, frames: Frames) -> None:
+        """Do what `send` does, on the thread that owns the socket."""
         self._outbox.send(frames)
 
     def flush(self, seconds: float) -> None:

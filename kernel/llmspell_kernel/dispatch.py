@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from llmspell_kernel.errors import PeerError, UnknownMessage, UnusableContent
+from llmspell_kernel.errors import PeerError, UnknownMessage, UnknownSubshell, UnusableContent
 from llmspell_kernel.wire import encode
 from llmspell_tools.errors import Cancelled, InternalError, LlmspellError
 
@@ -116,6 +116,8 @@ class Dispatcher:
         log: Callable[[str], None],
     ) -> None:
         self._wire = wire
+        #: Tells whether a message's subshell is there; None where subshells mean nothing.
+        self.knows: Callable[[object], bool] | None = None
         self._handlers = handlers
         self._publish = publish
         self._log = log
@@ -136,7 +138,7 @@ class Dispatcher:
         while not is_stopping():
             frames = source.receive()
             if frames is not None:
-                self._take_or_log(frames, source)
+                self.take_or_log(frames, source)
                 if after_first is not None:
                     after_first()
                     after_first = None
@@ -151,7 +153,8 @@ class Dispatcher:
             if message is not None and message.msg_type.endswith(_REQUEST):
                 self._answer(message, source, _ABORTED)
 
-    def _take_or_log(self, frames: Frames, source: MessageSource) -> None:
+    def take_or_log(self, frames: Frames, source: MessageSource) -> None:
+        """Handle one message; a bug of ours in that is logged and ends nothing."""
         try:
             self.take(frames, source)
         except Exception as error:  # noqa: BLE001 - one message must not end the kernel for all later ones
@@ -168,10 +171,21 @@ class Dispatcher:
         except UnusableContent as error:
             self._answer(error.request, source, encode(error_content(error.reason)))
             return
+        if "subshell_id" in message.header and self.knows is not None:
+            subshell_id = message.header["subshell_id"]
+            if not self.knows(subshell_id):
+                self._answer(message, source, encode(error_content(UnknownSubshell(str(subshell_id)))))
+                return
         if self._abort_until and self._is_aborted(message):
             self._answer(message, source, _ABORTED)
         else:
             self._handle(message, source)
+
+    def refuse(self, frames: Frames, source: MessageSource, error: LlmspellError) -> None:
+        """Answer a message that will not be handled; any thread. What fails verification is dropped as ever."""
+        message = self._decode(frames, source.name)
+        if message is not None:
+            self._answer(message, source, encode(error_content(error)))
 
     def _is_aborted(self, message: Message) -> bool:
         if self._taken > max(self._abort_until.values()):
@@ -190,7 +204,8 @@ class Dispatcher:
     def _answer(self, message: Message, source: MessageSource, content: bytes) -> None:
         """Give a request that is not handled its busy, its reply and its idle."""
         self._status(_BUSY, message)
-        self._reply(message, source, content)
+        if message.msg_type.endswith(_REQUEST):
+            self._reply(message, source, content)
         self._status(_IDLE, message)
 
     def _handle(self, message: Message, source: MessageSource) -> None:

@@ -80,7 +80,7 @@ class Engine(Protocol):
         ...
 
     def interrupt(self) -> None:
-        """Stop what runs now; no effect when nothing does."""
+        """Stop what runs now, and what waits for it; no effect when nothing does."""
         ...
 
     def close(self) -> None:
@@ -150,6 +150,20 @@ class LateEngine:
     ) -> bool:
         """Hand on a comm message; see `Engine.receive_comm`."""
         return self.prepare().receive_comm(kind, content, metadata, buffers, timeout_s=timeout_s)
+
+    def nest(self) -> Callable[[], None] | None:
+        """Put the run that goes on aside, called from `post_work`; return what lets it go on, None where it cannot.
+
+        An engine without this is left alone: it has no safe points either.
+        """
+        nest: Callable[[], Callable[[], None] | None] | None = getattr(self._engine, "nest", None)
+        return None if nest is None else nest()
+
+    def post_work(self, work: Callable[[], None]) -> None:
+        """Let the engine's thread call `work` in the middle of the script that runs; any thread."""
+        safe_points = getattr(self._engine, "safe_points", None)
+        if safe_points is not None:
+            safe_points.post_work(work)
 
     def interrupt(self) -> None:
         """Stop what runs; any thread."""

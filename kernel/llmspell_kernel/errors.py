@@ -8,6 +8,7 @@
     ├── UnusableContent                  validation_error      signed and new, but the content cannot be used: answered
     ├── StdinNotImplementedError         unavailable           the client that runs the cell answers no questions
     ├── UnknownMessage                   not_found             a request of a type that this channel does not answer
+    ├── UnknownSubshell                  not_found             a request for a subshell that is not there
     └── ConfigurationError
         └── ConnectionFileError          configuration_error   the connection file cannot be used as it is
 
@@ -61,6 +62,15 @@ class UnknownMessage(LlmspellError):
     """A request of a type that the kernel does not answer on that channel."""
 
     code = "not_found"
+
+
+class UnknownSubshell(LlmspellError):
+    """A request names a subshell that was never made, or has been deleted."""
+
+    code = "not_found"
+
+    def __init__(self, subshell_id: str) -> None:
+        super().__init__(f"there is no subshell {subshell_id[:64]!r}; create_subshell_request makes one")
 
 
 class StdinNotImplementedError(LlmspellError):

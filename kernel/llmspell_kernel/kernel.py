@@ -2,8 +2,9 @@
 
 Threads, who owns what, how each ends:
 - main: the shell channel and the engine. Blocks in `shell.receive`; ends when the lifecycle stops and wakes it.
-- control: the control channel; interrupt, shutdown, kernel_info. Never touches the engine but by `interrupt`. Ends by
-  the same wake-up.
+- control: the control channel; interrupt, shutdown, kernel_info, subshells, usage. Never touches the engine but by
+  `interrupt`. Ends by the same wake-up.
+- reader (`relay.py`), once there are subshells: the shell socket. Main stops it.
 - service (`service.py`): heartbeat, subscriptions, signals, the parent. Ends when main tells it to, or ends the process
   when main does not listen.
 - the engine may have a watch thread of its own; it calls `output.write` and nothing else of ours.
@@ -38,7 +39,13 @@ from llmspell_kernel.handlers.interrupt import interrupt_request
 from llmspell_kernel.handlers.is_complete import is_complete_request
 from llmspell_kernel.handlers.kernel_info import kernel_info_request
 from llmspell_kernel.handlers.shutdown import shutdown_request
+from llmspell_kernel.handlers.subshell import (
+    create_subshell_request,
+    delete_subshell_request,
+    list_subshell_request,
+)
 from llmspell_kernel.handlers.tool import ToolDesk, tool_request
+from llmspell_kernel.handlers.usage import UsageDesk, usage_request
 from llmspell_kernel.history import History
 from llmspell_kernel.language import Languages
 from llmspell_kernel.lifecycle import EXIT_FORCED, Lifecycle, parent_watch
@@ -57,6 +64,7 @@ if TYPE_CHECKING:
     from llmspell_kernel.dispatch import Handler
     from llmspell_kernel.display import KernelFront
     from llmspell_kernel.engine import Engine, EngineFactory, Write
+    from llmspell_kernel.subshells import Subshells
     from llmspell_tools.registry import ToolRegistry
 
 _FLUSH_S = 1.0
@@ -73,6 +81,7 @@ def run_kernel(
     cell_timeout_s: float | None = None,
     log: Callable[[str], None] | None = None,
     history_file: str | None = None,
+    debug_door: Callable[[Engine, bytes], Callable[[], None]] | None = None,
 ) -> int:
     """Serve a kernel until it is told to stop; on the main thread, so that signals reach it.
 
@@ -87,6 +96,8 @@ def run_kernel(
         cell_timeout_s: Seconds that one cell may run.
         log: Takes one line; standard error if left out.
         history_file: SQLite file of the cells of all sessions; None keeps them in memory.
+        debug_door: Lets debuggers at the engine, given with the connection's key; returns what ends that. The engine is
+            made at once where there is one.
 
     Returns:
         The exit status: 0 after an orderly end.
@@ -108,6 +119,7 @@ def run_kernel(
             engine_factory or _lua_engine,
             cell_timeout_s=cell_timeout_s,
             end_by_force=partial(_end_by_force, path, connection, is_ours=is_new),
+            debug_door=None if debug_door is None else lambda engine: debug_door(engine, connection.key),
         )
     finally:
         kernel.close()
@@ -140,6 +152,7 @@ class Kernel:
         self.output = Output()
         self.comms = Comms(self.wire, self.channels.iopub.publish)
         self.lifecycle = Lifecycle(self.running.interrupt, self._wake)
+        self.subshells: Subshells | None = None
 
     def serve(
         self,
@@ -148,6 +161,7 @@ class Kernel:
         *,
         cell_timeout_s: float | None,
         end_by_force: Callable[[], None],
+        debug_door: Callable[[Engine], Callable[[], None]] | None = None,
     ) -> None:
         """Answer requests until the lifecycle stops."""
         service = Service(
@@ -163,15 +177,27 @@ class Kernel:
         service.start()
         self.channels.iopub.drain()  # whoever has subscribed by now is welcomed before he hears anything else
         self.channels.iopub.publish(self.wire.message((b"status",), "status", _STARTING, EMPTY_OBJECT))
-        control = threading.Thread(target=self._serve_control, name="llmspell-control", daemon=True)
-        control.start()
         engine = LateEngine(lambda: engine_factory(registry, self.output.write, self._front()))
+        make = self._shells(engine, registry, cell_timeout_s)
+        main = make(self.history)
+        main.knows = lambda subshell_id: (
+            subshell_id is None or (self.subshells is not None and self.subshells.knows(subshell_id))
+        )
+        begin = partial(self._begin_subshells, engine, main, partial(make, None))
+        control = threading.Thread(target=self._serve_control, args=(begin,), name="llmspell-control", daemon=True)
+        control.start()
+        close_door: Callable[[], None] | None = None
         try:
-            shell = self._dispatcher(self._shell_handlers(engine, registry, cell_timeout_s))
-            shell.serve(self.channels.shell, self.lifecycle.is_stopping, after_first=engine.prepare)
-            shell.refuse_pending(self.channels.shell)
+            if debug_door is not None:
+                close_door = debug_door(engine.prepare())
+            main.serve(self.channels.shell, self._main_must_stop, after_first=engine.prepare)
+            if self.subshells is not None:
+                self.subshells.serve(self.lifecycle.is_stopping)
+            main.refuse_pending(self.channels.shell)
             self.channels.shell.flush(_FLUSH_S)
         finally:
+            if close_door is not None:
+                close_door()
             engine.close()
             self.history.close()
             self.lifecycle.stop("end")
@@ -192,14 +218,22 @@ class Kernel:
     def _dispatcher(self, handlers: dict[str, Handler]) -> Dispatcher:
         return Dispatcher(self.wire, handlers, publish=self.channels.iopub.publish, log=self.log)
 
-    def _shell_handlers(
+    def _shells(
         self, engine: LateEngine, registry: ToolRegistry, cell_timeout_s: float | None
-    ) -> dict[str, Handler]:
+    ) -> Callable[[History | None], Dispatcher]:
+        """Return what makes the dispatcher of a shell: each counts its own cells, the main one's are remembered."""
         own_tools = OwnTools(lambda: engine.registry(registry), self.running, self.output.write)
-        cells = Cells(engine, self.output, self.running, cell_timeout_s, own_tools)
-        language = Languages(engine)
-        cells.history, cells.language = self.history, language
         desk = ToolDesk(lambda: engine.registry(registry), self.running, own_tools)
+        language = Languages(engine)
+
+        def make(history: History | None) -> Dispatcher:
+            cells = Cells(engine, self.output, self.running, cell_timeout_s, own_tools)
+            cells.history, cells.language = history, language
+            return self._dispatcher(self._shell_handlers(cells, desk, language))
+
+        return make
+
+    def _shell_handlers(self, cells: Cells, desk: ToolDesk, language: Languages) -> dict[str, Handler]:
         return {
             "kernel_info_request": kernel_info_request,
             "execute_request": partial(execute_request, cells),
@@ -214,16 +248,63 @@ class Kernel:
             "tool_request": partial(tool_request, desk),
         }
 
-    def _serve_control(self) -> None:
+    def _serve_control(self, begin_subshells: Callable[[], Subshells]) -> None:
         handlers: dict[str, Handler] = {
             "kernel_info_request": kernel_info_request,
             "interrupt_request": partial(interrupt_request, self.running),
             "shutdown_request": partial(shutdown_request, self.lifecycle),
+            "create_subshell_request": partial(create_subshell_request, begin_subshells),
+            "delete_subshell_request": partial(delete_subshell_request, lambda: self.subshells),
+            "list_subshell_request": partial(list_subshell_request, lambda: self.subshells),
+            "usage_request": partial(usage_request, UsageDesk()),
         }
         self._dispatcher(handlers).serve(self.channels.control, self.lifecycle.is_stopping)
         self.channels.control.flush(_FLUSH_S)
 
+    def _main_must_stop(self) -> bool:
+        return self.lifecycle.is_stopping() or self.subshells is not None
+
+    def _begin_subshells(
+        self, engine: LateEngine, main: Dispatcher, make_dispatcher: Callable[[], Dispatcher]
+    ) -> Subshells:
+        """Return the subshells; give the shell socket to a reader thread before, whatever main does; control thread."""
+        from llmspell_kernel.relay import Relay  # most kernels never have any
+        from llmspell_kernel.subshells import Subshells
+
+        if self.subshells is None:
+            relay = Relay(self.channels.shell, self.log)
+            made = Subshells(
+                main,
+                make_dispatcher,
+                relay,
+                nested=partial(self._serve_nested, engine),
+                post_work=engine.post_work,
+            )
+            self.channels.shell.relay(made.main)
+            self.subshells = made
+            relay.start(made)
+        return self.subshells
+
+    def _serve_nested(self, engine: LateEngine, serve_next: Callable[[], bool]) -> None:
+        """Serve other shells at a safe point of the script that runs; on the main thread."""
+        go_on = engine.nest()
+        if go_on is None:
+            return
+        resume_output = self.output.suspend()
+        self.running.suspend()
+        try:
+            while not self.lifecycle.is_stopping() and serve_next():
+                pass
+        finally:
+            self.running.resume()
+            resume_output()
+            go_on()
+        if self.lifecycle.is_stopping():
+            engine.interrupt()
+
     def _wake(self) -> None:
+        if self.subshells is not None:
+            self.subshells.wake()
         self.channels.shell.wake()
         self.channels.control.wake()
 

@@ -10,6 +10,8 @@ from llmspell_kernel.wire import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmspell_kernel.dispatch import Request
     from llmspell_tools.types import JsonObject
 
@@ -33,6 +35,16 @@ class Output:
         """The request is over; later text has nowhere to go."""
         self.request = None
         self._shown = None
+
+    def suspend(self) -> Callable[[], None]:
+        """Put the request aside: others are handled in its middle; return what gives it back."""
+        request, shown = self.request, self._shown
+        self.end()
+
+        def resume() -> None:
+            self.request, self._shown = request, shown
+
+        return resume
 
     def write(self, name: str, text: str) -> None:
         """Publish text of one stream.

@@ -29,7 +29,7 @@ class Running:
         clock: Monotonic seconds.
     """
 
-    __slots__ = ("_break_at", "_breakable", "_breaking", "_clock", "_lock", "_notify", "_stop")
+    __slots__ = ("_break_at", "_breakable", "_breaking", "_clock", "_lock", "_notify", "_stop", "_waiting")
 
     def __init__(self, notify: Callable[[], None] = lambda: None, *, clock: Callable[[], float] = monotonic) -> None:
         self._lock = threading.Lock()
@@ -39,6 +39,8 @@ class Running:
         self._breakable = False
         self._break_at: float | None = None
         self._breaking = False
+        #: What stops the work that waits for the present one, whether it may have to be broken and when; outermost first.
+        self._waiting: list[tuple[Callable[[], None] | None, bool, float | None]] = []
 
     # --- main thread ---
 
@@ -60,6 +62,17 @@ class Running:
             self._breakable = False
             self._breaking = False
 
+    def suspend(self) -> None:
+        """Put the work aside: other work is done in its middle, until `resume`."""
+        with self._lock:
+            self._waiting.append((self._stop, self._breakable, self._break_at))
+            self._stop, self._breakable, self._break_at, self._breaking = None, False, None, False
+
+    def resume(self) -> None:
+        """Go on with what was put aside last."""
+        with self._lock:
+            self._stop, self._breakable, self._break_at = self._waiting.pop()
+
     def take_break(self) -> bool:
         """Tell the handler of SIGINT whether to raise KeyboardInterrupt where the main thread is now."""
         taken = self._breaking and self._stop is not None
@@ -69,11 +82,18 @@ class Running:
     # --- any thread ---
 
     def interrupt(self) -> bool:
-        """Stop what runs; return False, without an effect on later work, when nothing does."""
+        """Stop what runs and what waits for it; return False, without an effect on later work, when nothing does."""
         with self._lock:
-            if self._stop is None:
+            waiting = [stop for stop, _, _ in self._waiting if stop is not None]
+            if self._stop is None and not waiting:
                 return False
-            self._stop()
+            for stop in waiting:
+                stop()
+            if self._waiting:
+                soon = self._clock() + GRACE_S
+                self._waiting = [(stop, breakable, soon if breakable else at) for stop, breakable, at in self._waiting]
+            if self._stop is not None:
+                self._stop()
             if self._breakable:
                 soon = self._clock() + GRACE_S
                 self._break_at = soon if self._break_at is None else min(soon, self._break_at)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from llmspell_kernel.message import PROTOCOL_VERSION
 from llmspell_tools.version import __version__
 
@@ -10,8 +12,13 @@ if TYPE_CHECKING:
     from llmspell_kernel.dispatch import Request
     from llmspell_tools.types import JsonObject, JsonValue
 
-#: What JupyterLab may switch on; only what works.
-SUPPORTED_FEATURES: tuple[str, ...] = ()
+#: Whether debug_request is answered.
+HAS_DEBUGGER = False
+#: What JupyterLab may switch on; only what works: without POSIX threads' signals a running script cannot be reached.
+SUPPORTED_FEATURES: tuple[str, ...] = (
+    *(("kernel subshells",) if os.name == "posix" else ()),
+    *(("debugger",) if HAS_DEBUGGER else ()),
+)
 LUA_VERSION = "5.4"
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from llmspell_kernel.lua.memory import Memory
     from llmspell_kernel.lua.output import Output
     from llmspell_kernel.lua.prelude_loader import Prelude
-    from llmspell_kernel.lua.runtime import LuaValue
+    from llmspell_kernel.lua.runtime import LuaFunction, LuaValue
     from llmspell_kernel.lua.settings import EngineSettings
     from llmspell_tools.definition import ToolContext
     from llmspell_tools.policy import Policy
@@ -65,6 +65,9 @@ class Bridge:
         self.last_error: LlmspellError | None = None
         self._on_close: list[Callable[[], None]] = []
         self._on_run_end: list[Callable[[], None]] = []
+        self._on_nest: list[Callable[[LuaFunction], Callable[[], None]]] = []
+        #: Whether a run is suspended, in the middle of which others may go on.
+        self.is_nested = False
 
     @property
     def policy(self) -> Policy:
@@ -154,8 +157,21 @@ class Bridge:
         """Run `callback` on the owner thread after each run."""
         self._on_run_end.append(callback)
 
+    def on_nest(self, callback: Callable[[LuaFunction], Callable[[], None]]) -> None:
+        """Let `callback` put aside what belongs to a run while others go on in its middle; it returns the undoing.
+
+        It gets ``call(function, ...)``, which calls a Lua function where that can be stopped meanwhile.
+        """
+        self._on_nest.append(callback)
+
+    def nest(self, call: LuaFunction) -> list[Callable[[], None]]:
+        """Call what `on_nest` was given."""
+        return [callback(call) for callback in self._on_nest]
+
     def run_ended(self) -> None:
-        """Call what waits for the end of a run."""
+        """Call what waits for the end of a run; a run inside another leaves it to that."""
+        if self.is_nested:
+            return
         for callback in self._on_run_end:
             callback()
 

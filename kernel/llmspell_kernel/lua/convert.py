@@ -91,6 +91,11 @@ class Decoder:
         if self._pending:
             self._pending = []
 
+    def swap(self, pending: list[Any]) -> list[Any]:
+        """Set the beginning of a stream; return the one there was."""
+        former, self._pending = self._pending, pending
+        return former
+
     def more(self, *tokens: Any) -> None:
         """Take a slice of a stream whose end is still to come."""
         self._pending.extend(tokens)

@@ -21,6 +21,7 @@ from llmspell_kernel.lua.globals.comm import arguments as comm_arguments
 from llmspell_kernel.lua.interrupt import PolledHook, Run
 from llmspell_kernel.lua.loader import Loader
 from llmspell_kernel.lua.memory import Memory
+from llmspell_kernel.lua.nesting import Entry, NestedEntry, put_aside
 from llmspell_kernel.lua.output import Output
 from llmspell_kernel.lua.prelude_loader import Prelude
 from llmspell_kernel.lua.safe_point import SafePoints
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from llmspell_kernel.lua.runtime import LuaFunction
     from llmspell_tools.registry import ToolRegistry
     from llmspell_tools.types import JsonObject, JsonValue
+
+#: Runs that may wait for others in their middle; Lua allows 200 calls through C in all.
+MAX_NESTED = 8
 
 
 class LuaEngine:
@@ -70,6 +74,7 @@ class LuaEngine:
         self._front: Front = TextFront(write) if front is None else front
         self._output = Output(write, self._settings.output_errors)
         self._states: list[int] = []
+        self._suspended: list[Run] = []
         self._values: list[JsonValue] = []
         self._closed = False
         self._forget_template: Callable[[], None] = _nothing
@@ -90,15 +95,34 @@ class LuaEngine:
         return "count hook" if isinstance(self._hook, PolledHook) else "asynchronous hook"
 
     def interrupt(self) -> None:
-        """Stop what runs now with `Cancelled`; no effect when nothing runs."""
-        run = self._bridge.run
-        if run is not None:
-            run.stop("interrupt")
+        """Stop what runs now with `Cancelled`, and what waits for it; no effect when nothing runs."""
+        for run in (*self._suspended, self._bridge.run):
+            if run is not None:
+                run.stop("interrupt")
 
     @property
     def safe_points(self) -> SafePoints:
         """Where other threads leave work for the owner thread."""
         return self._safe_points
+
+    def raise_in(self, first: int) -> None:
+        """Make the active states from number `first` on raise at their next instruction."""
+        self._hook.arm(self._states[first:])
+
+    @property
+    def bridge(self) -> Bridge:
+        """What globals get; for the debugger, which is one."""
+        return self._bridge
+
+    @property
+    def loader(self) -> Loader:
+        """The chunks that were loaded."""
+        return self._loader
+
+    @property
+    def states(self) -> list[int]:
+        """Addresses of the active Lua states, outermost first."""
+        return self._states
 
     @property
     def registry(self) -> ToolRegistry:
@@ -145,7 +169,7 @@ class LuaEngine:
             chunk = self._loader.load(code, name, mode)
             if args is not None:
                 set_arguments(self._bridge, name[1:], args)
-            outcome = self._lua_run(chunk, mode)
+            outcome = self._entry.run(chunk, mode)
         except BaseException as error:  # noqa: BLE001 - sorted out by `_conclude`, with nothing running any more
             failure = error
         self._end(run)
@@ -170,7 +194,7 @@ class LuaEngine:
         failure: BaseException | None = None
         try:
             self._begin(run)
-            outcome = self._lua_run(function, "callback", *arguments)
+            outcome = self._entry.run(function, "callback", *arguments)
         except BaseException as error:  # noqa: BLE001 - as in `execute`
             failure = error
         self._end(run)
@@ -195,7 +219,7 @@ class LuaEngine:
             timeout_s: Seconds until `ToolTimeout`.
         """
         self._check_owner()
-        receive = self._prelude.native["receive_comm"]
+        receive = self._entry.lookup("receive_comm")
         if receive is None:  # no script has used `comm` or a widget yet
             return False
         arguments = comm_arguments(self._bridge, content, metadata, buffers)
@@ -251,7 +275,7 @@ class LuaEngine:
         })  # fmt: skip
         self._safe_points.install(prelude)
         prelude.load("tables.lua")
-        self._abandon = prelude.load("coroutines.lua", {"push": self._states.append, "pop": self._states.pop})
+        abandon = prelude.load("coroutines.lua", {"push": self._states.append, "pop": self._states.pop})
         prelude.load("encode.lua", {"ARRAY": ARRAY, "OBJECT": OBJECT, "more": self._decoder.more})
         native = prelude.native
         encoder = Encoder(table_from, native["empty_array"], native["null"], self._memory.make_room)
@@ -262,9 +286,10 @@ class LuaEngine:
         self._failures = Failures(self._loader, self._settings.max_memory_bytes)
         self._bridge.idle_call = self._idle_call
         install_globals(self._bridge, self._exit)
-        self._lua_run, self._take_trace, self._collect = prelude.load(
-            "runner.lua", {"finish": self._bridge.guard(self._finish)}
-        )
+        runner = prelude.load("runner.lua", {"finish": self._bridge.guard(self._finish)})
+        run, take_trace, collect = runner
+        self._entry = Entry(run, take_trace, collect, abandon, native.__getitem__)
+        self._nested: NestedEntry | None = None
 
     def _probe(self) -> Hook:
         """Return the hook that stops a tiny loop here and now, or the fallback."""
@@ -321,17 +346,22 @@ class LuaEngine:
         self._decoder.reset()
         self._values = []
         self._bridge.rich = None
-        self._states.append(self._prelude.main_address)
+        is_outermost = not self._suspended
+        if is_outermost:  # else the coroutine that it gets
+            self._states.append(self._prelude.main_address)
         self._bridge.run = run
         self._watch.begin(run)
-        self._safe_points.run_jobs()
+        if is_outermost:
+            self._safe_points.run_jobs()
+        else:
+            self._safe_points.press()
         self._forget_template = self._template.signal.on_set(self.interrupt)
 
     def _end(self, run: Run) -> None:
         """Make sure that nothing of the run can happen any more."""
         self._bridge.run = None
         if run.end():
-            self._abandon()
+            self._entry.abandon()
         self._watch.end()
         self._forget_template()
         self._forget_template = _nothing
@@ -339,7 +369,7 @@ class LuaEngine:
     def _conclude(self, run: Run, name: str, outcome: Any, failure: BaseException | None) -> Execution:
         self._bridge.run_ended()
         if run.reason == "memory" or isinstance(failure, MemoryError):
-            self._collect()
+            self._entry.collect()
         try:
             self._output.flush(final=True)
         except Exception:  # noqa: BLE001 - kept in `failure`
@@ -350,7 +380,7 @@ class LuaEngine:
             return Execution([], None, run.exit_code)
         if run.reason is not None:
             stopped = run.error(self._settings.max_memory_bytes)
-            stopped.details.update(self._failures.details(name, self._take_trace()))
+            stopped.details.update(self._failures.details(name, self._entry.take_trace()))
             raise stopped from None
         if isinstance(failure, LlmspellError):
             raise failure
@@ -366,6 +396,35 @@ class LuaEngine:
             raise self._failures.out_of_memory()
         raise self._failures.script_error(human_text(text), name, trace or NO_TRACE)
 
+    def nest(self) -> Callable[[], None] | None:
+        """Put the run that goes on aside, at a safe point, so that others can in its middle; return what ends that.
+
+        Returns None where nothing can run here: the run has been stopped, or too many wait already.
+        """
+        run = self._bridge.run
+        if run is None or run.reason is not None or len(self._suspended) >= MAX_NESTED:
+            return None
+        entry, values, forget = self._entry, self._values, self._forget_template
+        if self._nested is None:
+            self._nested = NestedEntry(entry, self._bridge, self._states)
+        give_back = put_aside(self._bridge, self._nested)
+        run.suspend()
+        self._suspended.append(run)
+        self._bridge.run = None
+        self._watch.end()
+        self._entry = self._nested
+
+        def go_on() -> None:
+            give_back()
+            self._entry, self._values, self._forget_template = entry, values, forget
+            self._watch.begin(run)
+            self._bridge.run = run
+            self._suspended.pop()
+            run.resume()
+            self._safe_points.press()
+
+        return go_on
+
     # --- callbacks -------------------------------------------------------------------------------------------------
 
     def _current_run(self) -> Run | None:
@@ -375,10 +434,10 @@ class LuaEngine:
         run = self._bridge.run
         return run is not None and run.reason is not None
 
-    def _prepare(self, text: str, chunk_name: str) -> tuple[object, ...]:
+    def _prepare(self, text: str, chunk_name: str, is_global: bool) -> tuple[object, ...]:
         """Pass the text of `load` and `require` through the loader; ``(text,)`` or ``(None, message)``."""
         try:
-            return (self._loader.prepare(text.encode("latin-1"), chunk_name),)
+            return (self._loader.prepare_part(text.encode("latin-1"), chunk_name, is_global=is_global),)
         except LimitExceeded as error:
             return None, to_lua_text(error.message)
 

@@ -8,6 +8,7 @@ unwound; the watch thread repeats it. Whether an error is an interrupt is decide
 
 from __future__ import annotations
 
+from itertools import islice
 from threading import RLock
 from time import monotonic
 
@@ -15,7 +16,7 @@ from llmspell_tools.errors import Cancelled, LimitExceeded, ToolTimeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Protocol
 
     from llmspell_tools.definition import ToolContext
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
     class Hook(Protocol):
         """Makes Lua states raise; `native.NativeHook`, or the fallback that Lua asks."""
 
-        def arm(self, states: list[int]) -> None:
+        def arm(self, states: Iterable[int]) -> None:
             """Raise at the next instruction of each state."""
             ...
 
-        def disarm(self, states: list[int]) -> None:
+        def disarm(self, states: Iterable[int]) -> None:
             """Stop raising."""
             ...
 
@@ -42,10 +43,10 @@ class PolledHook:
 
     __slots__ = ()
 
-    def arm(self, states: list[int]) -> None:
+    def arm(self, states: Iterable[int]) -> None:
         """Do nothing: Lua asks."""
 
-    def disarm(self, states: list[int]) -> None:
+    def disarm(self, states: Iterable[int]) -> None:
         """Do nothing: Lua asks."""
 
 
@@ -54,7 +55,8 @@ class Run:
 
     Args:
         hook: Makes the states raise.
-        states: Addresses of the active Lua states, outermost first; Lua's tracked coroutines push and pop them.
+        states: Addresses of the active Lua states, outermost first; Lua's tracked coroutines push and pop them. Those
+            that are there already belong to the run in the middle of which this one goes on.
         context: The tools' context, with this run's own signal and deadline.
         memory_limit_bytes: Stop when Lua holds more; None for never.
         break_main: Sends SIGINT to the main thread; None where the run is on another thread.
@@ -63,13 +65,17 @@ class Run:
     __slots__ = (
         "_break_main",
         "_ended",
+        "_first",
         "_hook",
+        "_is_suspended",
         "_lock",
         "_states",
         "blocking",
         "context",
         "exit_code",
+        "guard",
         "in_tool",
+        "is_paused",
         "memory_limit_bytes",
         "reason",
         "stopped_at",
@@ -85,6 +91,8 @@ class Run:
     ) -> None:
         self._hook = hook
         self._states = states
+        self._first = len(states)
+        self._is_suspended = False
         self._break_main = break_main
         # Whoever stops a run may be late, when the next one has begun with the same Lua states: under this lock a run
         # is either not over, or left alone. Reentrant, because SIGINT's handler comes on top of the owner's own code.
@@ -100,6 +108,10 @@ class Run:
         self.in_tool = False
         #: Whether it is inside something that only SIGINT can break.
         self.blocking = False
+        #: Whether a debugger has stopped it: its deadline waits.
+        self.is_paused = False
+        #: Called by the watch thread now and then, with the monotonic time; a debugger's own limit.
+        self.guard: Callable[[float], None] | None = None
 
     @property
     def may_raise(self) -> bool:
@@ -123,25 +135,50 @@ class Run:
     def press(self) -> None:
         """Make the states raise, and break a tool that cannot notice; the watch thread repeats it."""
         with self._lock:
-            if self._ended:
+            if self._ended or self._is_suspended:
                 return
-            self._hook.arm(self._states)
+            # Lazily: the states must not change between the choice and the arming.
+            self._hook.arm(islice(self._states, self._first, None))
             if self._break_main is not None and self.may_raise:
                 self._break_main()
 
-    def at_safe_point(self, arm: Callable[[list[int]], None]) -> None:
+    def pause(self) -> float:
+        """Let the deadline wait; returns when that was, for `unpause`."""
+        self.is_paused = True
+        return monotonic()
+
+    def unpause(self, since: float) -> None:
+        """Go on counting, as if no time had passed."""
+        deadline = self.context.deadline
+        if deadline is not None:
+            self.context.deadline = deadline + monotonic() - since
+        self.is_paused = False
+
+    def suspend(self) -> None:
+        """Let others go on in the middle of this one; being stopped takes effect when they are over."""
+        with self._lock:
+            self._is_suspended = True
+
+    def resume(self) -> None:
+        """Go on, now that the others are over."""
+        with self._lock:
+            self._is_suspended = False
+        if self.reason is not None:
+            self.press()
+
+    def at_safe_point(self, arm: Callable[[Iterable[int]], None]) -> None:
         """Let the active states call the safe point's hook, unless the run was stopped: then they must raise."""
         with self._lock:
-            if not self._ended and self.reason is None:
-                arm(self._states)
+            if not self._ended and not self._is_suspended and self.reason is None:
+                arm(islice(self._states, self._first, None))
 
     def end(self) -> bool:
         """Leave nothing of the run armed, on the owner thread, after Lua has returned; tell if it was stopped."""
         with self._lock:
             self._ended = True
             self.in_tool = self.blocking = False
-            states = self._states[:]
-            self._states.clear()
+            states = self._states[self._first :]
+            del self._states[self._first :]
         if self.reason is None and len(states) == 1:
             return False
         self._hook.disarm(states)

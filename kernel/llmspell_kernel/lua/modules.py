@@ -15,6 +15,8 @@ from llmspell_tools.errors import InvalidParameters, ToolExecutionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmspell_kernel.lua.bridge import Bridge
     from llmspell_tools.policy import Policy
 
@@ -49,7 +51,18 @@ def install(bridge: Bridge) -> None:
         ";".join(f"{folder}/?.lua;{folder}/?/init.lua" for folder in folders)
     )
     bridge.load("require.lua", find=find, begin=begin, finish=finish)
+
+    def nest(_call: object) -> Callable[[], None]:
+        outer = loading[:]
+        loading.clear()
+
+        def restore() -> None:
+            loading[:] = outer
+
+        return restore
+
     bridge.on_run_end(loading.clear)
+    bridge.on_nest(nest)
 
 
 def _folders(bridge: Bridge) -> tuple[str, ...]:

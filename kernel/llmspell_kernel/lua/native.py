@@ -18,7 +18,7 @@ from llmspell_kernel.lua.runtime import LIBRARY_PATH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 _MASK_COUNT = 8  # LUA_MASKCOUNT
@@ -41,14 +41,14 @@ class NativeHook:
         library.lua_sethook.restype = None
         self._raise = cast(library.luaL_error, c_void_p).value
 
-    def arm(self, states: list[int]) -> None:
+    def arm(self, states: Iterable[int]) -> None:
         """Make each state raise at its next instruction; any thread. Outer states come first in the list.
 
         The outermost is armed first, so that when an inner one dies its callers are armed already.
         """
         list(map(self._set, states, repeat(self._raise), repeat(_MASK_COUNT), repeat(1)))
 
-    def disarm(self, states: list[int]) -> None:
+    def disarm(self, states: Iterable[int]) -> None:
         """Remove the hooks; only when nothing runs on these states."""
         list(map(self._set, states, repeat(None), repeat(0), repeat(0)))
 
@@ -80,6 +80,6 @@ class SafePointHook:
         if self._trampoline is None:
             raise AttributeError("lua_gethook gives no hook")
 
-    def arm(self, states: list[int]) -> None:
+    def arm(self, states: Iterable[int]) -> None:
         """Make each state call its function soon; any thread."""
         list(map(self._set, states, repeat(self._trampoline), repeat(_MASK_COUNT), repeat(1)))

@@ -64,6 +64,11 @@ class Output:
             raw = text.encode("latin-1")
             self._hand_over("stderr", text if text.isascii() else raw.decode("utf-8", self._errors))
 
+    def swap_carry(self, carry: bytes) -> bytes:
+        """Set the bytes of a character cut in half; return those there were."""
+        former, self._carry = self._carry, carry
+        return former
+
     def begin(self) -> None:
         """Forget the failure of an earlier run."""
         self.failure = None

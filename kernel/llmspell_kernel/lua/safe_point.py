@@ -34,19 +34,20 @@ class SafePoints:
         current: Returns the run that goes on, or None.
     """
 
-    __slots__ = ("_current", "_hook", "_jobs", "_states", "api")
+    __slots__ = ("_current", "_hook", "_jobs", "_states", "_work", "api")
 
     def __init__(self, states: list[int], current: Callable[[], Run | None]) -> None:
         self._states = states
         self._current = current
         self._jobs: deque[Job] = deque()
+        self._work: deque[Callable[[], None]] = deque()
         self._hook: SafePointHook | None = None
         #: The `api` as the main Lua state calls it: for jobs that are done while no script runs.
         self.api: Any = None
 
     def install(self, prelude: Prelude) -> None:
         """Load the Lua half; owner thread, before any coroutine is made."""
-        probe = prelude.load("safe_point.lua", {"reached": self.run_jobs})
+        probe = prelude.load("safe_point.lua", {"reached": self._reached, "visit": self._visit})
         self.api = prelude.native["safe_point_api"]
         try:
             from llmspell_kernel.lua.native import SafePointHook
@@ -68,16 +69,37 @@ class SafePoints:
     def press(self) -> None:
         """Ask the script that runs for its next safe point, if a job waits; any thread."""
         run = self._current()
-        if run is not None and self._jobs and self._hook is not None:
+        if run is not None and (self._jobs or self._work) and self._hook is not None:
             run.at_safe_point(self._hook.arm)
 
-    def run_jobs(self, api: Any = None) -> None:
-        """Run what waits; owner thread. A job that fails is logged and the others run."""
-        while self._jobs:
-            job = self._jobs.popleft()
-            try:
-                job(self.api if api is None else api)
-            except Exception:
-                import logging  # costs as much as the rest of an engine's start
+    def post_work(self, work: Callable[[], None]) -> None:
+        """Let the owner thread run `work` soon; any thread.
 
-                logging.getLogger(__name__).exception("a job at a safe point failed; the script goes on")
+        It may run scripts of its own (`LuaEngine.nest`), and gets no `api`: an exception that somebody keeps would keep
+        that as well, for longer than the coroutine that it belongs to.
+        """
+        self._work.append(work)
+        self.press()
+
+    def run_jobs(self) -> None:
+        """Run what waits while no script runs; owner thread. What fails is logged and the rest is run."""
+        self._reached()
+        self._visit(self.api)
+
+    def _reached(self) -> bool:
+        while self._work:
+            _run(self._work.popleft())
+        return bool(self._jobs)
+
+    def _visit(self, api: Any) -> None:
+        while self._jobs:
+            _run(self._jobs.popleft(), api)
+
+
+def _run(job: Callable[..., None], *arguments: object) -> None:
+    try:
+        job(*arguments)
+    except Exception:
+        import logging  # costs as much as the rest of an engine's start
+
+        logging.getLogger(__name__).exception("a job at a safe point failed; the script goes on")

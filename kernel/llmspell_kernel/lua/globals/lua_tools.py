@@ -16,6 +16,7 @@ from llmspell_tools.registry import canonical
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from llmspell_kernel.lua.bridge import Bridge
@@ -38,6 +39,7 @@ class LuaTools:
         #: By the one spelling of their names, the tools that scripts have registered.
         self._tools: dict[str, Tool] = {}
         bridge.on_run_end(self._forget_bindings)
+        bridge.on_nest(self._nest)
 
     def set_dispatch(self, dispatch: LuaFunction) -> None:
         """Take the dispatcher as the main Lua state calls it."""
@@ -53,6 +55,17 @@ class LuaTools:
 
     def _forget_bindings(self) -> None:
         del self._dispatchers[1:]
+
+    def _nest(self, call: LuaFunction) -> Callable[[], None]:
+        """Call tools in a coroutine of their own, where they can be stopped, while a run is suspended."""
+        outer = self._dispatchers
+        dispatch = outer[0]
+        self._dispatchers = [lambda *arguments: call(dispatch, *arguments)]
+
+        def restore() -> None:
+            self._dispatchers = outer
+
+        return restore
 
     def register(self, *tokens: Any) -> str | None:
         """Add a tool to the engine's own registry, in the place of an earlier one that it registered by this name.

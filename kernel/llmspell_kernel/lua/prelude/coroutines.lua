@@ -24,10 +24,12 @@ local function enter(co)
   depth = depth + 1
   active[depth] = co
   push(state)
+  if native.entering then native.entering(co) end
 end
 
 local function leave(ok, ...)
   pop()
+  if native.leaving then native.leaving(active[depth]) end
   active[depth] = nil
   depth = depth - 1
   return ok, ...
@@ -36,6 +38,7 @@ end
 -- What failed last in a coroutine, for the traceback of an error that is passed on; closing takes the frames away.
 local function leave_settled(co, ok, ...)
   if ok then return leave(ok, ...) end
+  native.report((...), nil, co)
   local message = settle((...), co)
   native.coroutine_failure = { message = message, frames = native.frames_of(co) }
   return leave(ok, message)
@@ -84,22 +87,44 @@ local function unwrap(co, ok, ...)
   local message = (...)
   if status(co) == "dead" and not killed[co] then result.close(co) end
   if type(message) == "string" then message = where() .. message end
+  native.rethrown = true
   return error(message, 0)
 end
 
+local wrappers = setmetatable({}, { __mode = "k" }) -- the functions that `wrap` gave: they pass errors on
+native.wrappers = wrappers
+
 function result.wrap(f)
   local co = result.create(f)
-  return function(...) return unwrap(co, result.resume(co, ...)) end
+  local function wrapper(...) return unwrap(co, result.resume(co, ...)) end
+  wrappers[wrapper] = true
+  return wrapper
 end
 
--- After a run that was stopped: what is still in the list did not leave it by itself.
-local function abandon()
-  for index = depth, 1, -1 do
+-- After a run that was stopped: what is still in the list did not leave it by itself. keep: how many do stay.
+local function abandon(keep)
+  keep = keep or 0
+  for index = depth, keep + 1, -1 do
     if status(active[index]) == "dead" then killed[active[index]] = true end
     active[index] = nil
   end
-  depth = 0
+  depth = keep
 end
+native.abandon_coroutines = abandon
+function native.count_coroutines() return depth end
+
+-- A run in the middle of another has a list of its own; answers what gives the other's back.
+function native.nest_coroutines()
+  local outer, outer_depth = active, depth
+  active, depth = {}, 0
+  return function()
+    abandon()
+    active, depth = outer, outer_depth
+  end
+end
+
+-- Every coroutine that was ever resumed and is not collected yet.
+function native.known_coroutines() return address end
 
 -- The coroutines in use, innermost first.
 function native.active_coroutines()

@@ -4,30 +4,50 @@
 --
 -- A hook runs with hooks off: what may loop goes to a coroutine of its own (`debugger.lua`).
 --
--- host: reached(api): runs the jobs that wait; every job gets `api`, whose functions run on the state that was stopped
---       here. lupa calls a function on the state where Python got hold of it, so Python keeps none of them.
+-- host: reached() runs the jobs that want nothing of the stopped state, and tells whether others wait; visit(api) runs
+--       those: each gets `api`, whose functions run on the state that was stopped here. lupa calls a function on the
+--       state where Python got hold of it, and crashes when one outlives its state: Python keeps none of them.
 local native, host = ...
-local sethook = debug.sethook
+local sethook, getinfo = debug.sethook, debug.getinfo
+local OWN = "=[llmspell]"
+local SOON, LATER, PATIENCE = 1, 499, 200 -- instructions; how often to look at each of them first
 
 local api = {}
-function api.load(text) return native.load_prelude(text, native) end
+function api.load(name, text, functions) native[name] = native.load_prelude(text, native, functions) end
 native.safe_point_api = api
+native.main_state = coroutine.running()
 
 -- The mask of the line hook, "" for none; the debugger sets both.
 native.hook_mask = ""
 function native.on_line() end
 
+local looks = 0
 local function on_hook(event, line)
   if event == "line" then
     native.on_line(line)
     return
   end
+  if getinfo(2, "S").source == OWN then
+    -- Our own code keeps things between two instructions that a job could change: wait for the script's own.
+    looks = looks + 1
+    sethook(on_hook, native.hook_mask, looks < PATIENCE and SOON or LATER)
+    return
+  end
+  looks = 0
   sethook(on_hook, native.hook_mask)
-  host.reached(api)
+  if host.reached() then host.visit(api) end
 end
 
--- Registers the hook for a state; it runs only under a mask.
-function native.register_hook(co) sethook(co, on_hook, native.hook_mask) end
+native.on_hook = on_hook
+
+-- `Debug.breakpoint()` stops where a debugger is attached, and does nothing where none is.
+function native.on_break() end
+native.env.Debug = { breakpoint = function() native.on_break() end }
+
+-- Registers the hook for a state; it runs only under a mask. The fallback that stops scripts by a count hook keeps its own.
+function native.register_hook(co)
+  if not native.count_hook then sethook(co, on_hook, native.hook_mask) end
+end
 function native.hook_here(mask) sethook(on_hook, mask) end
 
 -- For Python to read the address of the C function behind `debug.sethook`: with a mask, then without.
