@@ -62,6 +62,7 @@ VALUES = [
     ("'ümlaut'", '"ümlaut"', "string"),
     ("math.huge", "inf", "float"),
     ("JSON.null", None, None),
+    ("Tool.get('uuid-generator')", "tool uuid-generator: Generate UUIDs and component ids, and check UUIDs.", "table"),
 ]
 
 
@@ -75,6 +76,16 @@ def test_values_are_shown_as_text(bench, text, shown, kind):
 
     if shown is not None:
         assert found[:2] == (shown, kind)
+
+
+def test_a_tool_opens_to_its_schema(bench):
+    def ask():
+        bench.frames()
+        reference = bench.debugger.inspect("evaluate", bench.frame_ids[0], "Tool.get('calculator')")[2]
+        members = {row[0]: row for row in bench.children(reference)}
+        return {row[0] for row in bench.children(members["schema"][3])}
+
+    assert "parameters" in look(bench, "print(1)", ask)
 
 
 def test_a_long_string_is_cut_and_the_clipboard_has_it_whole(bench):

@@ -342,16 +342,16 @@ def test_failing_writer_ends_the_run_with_its_own_error():
 def test_instrument_sees_every_chunk():
     seen = []
 
-    def instrument(text, name):
-        seen.append(name)
+    def instrument(text, name, is_global, is_cell):
+        seen.append((name, is_global, is_cell))
         return text.replace("MARK", "42")
 
-    settings = EngineSettings(instrument=instrument)
-    with LuaEngine(ToolRegistry(), write=lambda stream, text: None, settings=settings) as engine:
+    with LuaEngine(ToolRegistry(), write=lambda stream, text: None) as engine:
+        engine.loader.instrument = instrument
         values = script(engine, "return MARK, load('return MARK', '@loaded')()").values
 
     assert values == [42, 42]
-    assert seen == ["@folder/script.lua", "@loaded"]
+    assert seen == [("@folder/script.lua", True, False), ("@loaded", True, False)]
 
 
 @pytest.mark.parametrize(

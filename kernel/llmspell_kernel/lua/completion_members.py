@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _HANDLE = ("name", "description", "version", "category", "schema")
 _LIBRARIES = frozenset(
     {
-        "string", "table", "math", "utf8", "io", "os", "coroutine", "debug", "package", "Tool", "JSON", "comm",
+        "string", "table", "math", "utf8", "io", "os", "coroutine", "debug", "package", "Debug", "Tool", "JSON", "comm",
         "display", "widgets",
     }
 )  # fmt: skip

@@ -132,6 +132,7 @@ package.cpath -> string: Empty: modules are written in Lua.
 package.loaded -> table: What required modules gave, by name.
 package.path -> string: Where require looks for modules; changing it changes nothing.
 package.preload -> table: Functions that give modules without a file, by name.
+Debug.breakpoint(): Stop here where a debugger is attached; do nothing where none is.
 Tool.categories() -> table: Return the categories of tools.
 Tool.discover([filter]) -> table: Return the tools of a category, or whose description has a word: {category=, tag=}.
 Tool.execute(name, params) -> table: Run a tool; returns its result, raises if it fails.

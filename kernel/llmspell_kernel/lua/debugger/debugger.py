@@ -16,7 +16,7 @@ from threading import Event, RLock
 from llmspell_kernel.lua.convert import human_text, to_lua_text
 from llmspell_kernel.lua.debugger.asking import INSPECTION_S, Questions, message_of
 from llmspell_kernel.lua.debugger.messages import counts
-from llmspell_kernel.lua.debugger.points import Point, Points, Wish, path_of
+from llmspell_kernel.lua.debugger.points import Point, Points, Wish
 from llmspell_kernel.lua.prelude_loader import prelude_text
 from llmspell_tools.errors import LlmspellError, ToolExecutionError
 
@@ -290,7 +290,7 @@ class LuaDebugger:
             chunk = self.points.chunks.get(human_text(source))
             if chunk is None or line not in chunk.lines:
                 return None
-            return self.points.group(path_of(chunk.name), line)
+            return self.points.group(chunk.path, line)
 
     def _hit(self, api: Any, key: int) -> None:
         with self._lock:

@@ -84,12 +84,13 @@ class Point:
 
 
 class Chunk:
-    """A text that was loaded: its chunk name, and the lines that were instrumented."""
+    """A text that was loaded: its chunk name and path, and the lines that were instrumented."""
 
-    __slots__ = ("is_cell", "lines", "name", "outline", "text")
+    __slots__ = ("is_cell", "lines", "name", "outline", "path", "text")
 
     def __init__(self, name: str, text: str, *, is_cell: bool) -> None:
         self.name = name
+        self.path = path_of(name)
         self.text = text
         self.is_cell = is_cell
         self.lines: set[int] = set()
@@ -97,8 +98,14 @@ class Chunk:
 
 
 def real_path(path: str) -> str:
-    """Return the path by which files are compared: absolute, links followed, case folded where the system does."""
-    return os.path.normcase(os.path.realpath(path))
+    """Return the path by which files are compared: absolute, links followed, case folded where the file system does."""
+    real = os.path.realpath(path)
+    swapped = os.path.join(os.path.dirname(real), os.path.basename(real).swapcase())
+    try:
+        ignores_case = swapped != real and os.path.samefile(real, swapped)
+    except OSError:  # one of them is not there
+        ignores_case = False
+    return os.path.normcase(real.lower() if ignores_case else real)
 
 
 def path_of(chunk_name: str) -> str:
@@ -172,7 +179,7 @@ class Points:
         """Replace the function breakpoints; they find their places in what is loaded, and in what will be."""
         self._functions = [Point(next(self._numbers), "", wish) for wish in wishes]
         for chunk in self.chunks.values():
-            self._find_functions(self._outline(chunk), path_of(chunk.name))
+            self._find_functions(self._outline(chunk), chunk.path)
         for point in self._functions:
             if point.line is None:
                 point.reason = f"no function '{point.wish.function}' is loaded yet"
@@ -190,8 +197,8 @@ class Points:
         Returns:
             What to compile instead, and whether it has breakpoints.
         """
-        path = path_of(name)
         chunk = Chunk(name, text, is_cell=is_cell)
+        path = chunk.path
         self.chunks.pop(name, None)
         self.chunks[name] = chunk
         self._forget_old()
@@ -217,7 +224,7 @@ class Points:
         """Return ``(line, chunk name, key)`` of the breakpoints in loaded chunks that were compiled without them."""
         found: list[tuple[int, str, int]] = []
         for chunk in self.chunks.values():
-            path = path_of(chunk.name)
+            path = chunk.path
             points = (*self._by_path.get(path, ()), *(point for point in self._functions if point.path == path))
             lines = {point.line for point in points if point.line is not None} - chunk.lines
             found += [(line, chunk.name, self._key(path, line, _ANY)) for line in sorted(lines)]
@@ -239,7 +246,7 @@ class Points:
         return outline.lines(first, last)
 
     def _chunk_at(self, path: str) -> Chunk | None:
-        return next((chunk for chunk in reversed(self.chunks.values()) if path_of(chunk.name) == path), None)
+        return next((chunk for chunk in reversed(self.chunks.values()) if chunk.path == path), None)
 
     def _outline(self, chunk: Chunk) -> Outline:
         if chunk.outline is None:

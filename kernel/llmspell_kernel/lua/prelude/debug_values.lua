@@ -68,6 +68,14 @@ local function preview(value)
   return "{" .. concat(parts, ", ") .. "}" .. (length > PREVIEW and format(" #%d", length) or "")
 end
 
+-- The text of a tool, as `Tool.get` gives them, or nil.
+local function tool_text(value)
+  local name, run = rawget(value, "name"), rawget(value, "execute")
+  if type(name) ~= "string" or type(run) ~= "function" or getinfo(run, "S").source ~= OWN then return nil end
+  local description = rawget(value, "description")
+  return "tool " .. name .. (type(description) == "string" and ": " .. sub(description, 1, 200) or "")
+end
+
 local function table_text(value)
   local metatable = getmetatable(value)
   if type(metatable) == "table" then
@@ -79,7 +87,7 @@ local function table_text(value)
     local name = rawget(metatable, "__name")
     if type(name) == "string" then return name .. " " .. preview(value) end
   end
-  return preview(value)
+  return tool_text(value) or preview(value)
 end
 
 local function text_of(value, limit)

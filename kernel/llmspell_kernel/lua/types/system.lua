@@ -55,3 +55,7 @@ package = {}
 ---@class debuglib
 ---@field traceback (fun(message?: any, level?: integer): string)|(fun(thread: thread, message?: any, level?: integer): string) The calls that are under way, as text.
 debug = {}
+
+---@class llmspell.Debug
+---@field breakpoint fun() Stops here where a debugger is attached; does nothing where none is.
+Debug = {}
