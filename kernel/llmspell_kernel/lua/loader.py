@@ -1,7 +1,7 @@
 """The one loader of script text: every chunk of a script, cell, `require` or `load` passes `Loader.prepare`.
 
 Chunk names: `@path` for files, `=In[3]` for cells; Lua shows what follows the first character. A `#!` line is blanked,
-not removed, so that line numbers stay true. The debugger's seam is `EngineSettings.instrument`.
+not removed, so that line numbers stay true. The debugger's seam is `Loader.instrument`.
 """
 
 from __future__ import annotations
@@ -28,16 +28,19 @@ class Loader:
     """Prepares and compiles chunks.
 
     Args:
-        settings: The size limit and the debugger's hook.
+        settings: The size limit.
         compile_text: Lua's ``(text, chunk name, prefix or None) -> function | nil, message``, in the scripts'
             environment; with a prefix it tries ``prefix .. text`` first.
     """
 
-    __slots__ = ("_compile", "_settings", "sources")
+    __slots__ = ("_compile", "_settings", "instrument", "sources")
 
     def __init__(self, settings: EngineSettings, compile_text: Callable[[str, str, str | None], Any]) -> None:
         self._settings = settings
         self._compile = compile_text
+        #: The debugger's seam: ``(text, chunk name, is_global, is_cell) -> text``, line for line; is_global tells whether
+        #: the text is compiled in the scripts' own environment.
+        self.instrument: Callable[[str, str, bool, bool], str] | None = None
         #: Text of the newest chunks by chunk name, in latin-1, to show the line of an error.
         self.sources: dict[str, str] = {}
 
@@ -58,9 +61,16 @@ class Loader:
         if source.startswith("#"):
             end = source.find("\n")
             source = "" if end < 0 else source[end:]
-        if self._settings.instrument is not None:
-            source = self._settings.instrument(source, chunk_name)
         return source
+
+    def prepare_part(self, text: bytes, chunk_name: str, *, is_global: bool) -> str:
+        """Return what `load` and `require` compile.
+
+        Raises:
+            LimitExceeded: As `prepare`.
+        """
+        source = self.prepare(text, chunk_name)
+        return source if self.instrument is None else self.instrument(source, chunk_name, is_global, False)
 
     def load(self, text: str | bytes, chunk_name: str, mode: str) -> LuaFunction:
         """Compile a script, or a cell: as an expression if it is one.
@@ -71,6 +81,8 @@ class Loader:
         """
         source = self.prepare(text, chunk_name)
         self._remember(chunk_name, source)
+        if self.instrument is not None:
+            source = self.instrument(source, chunk_name, True, mode == "cell")
         function, message = self._try(source, chunk_name, _EXPRESSION if mode == "cell" else None)
         if function is None:
             raise self.syntax_error(message, chunk_name)

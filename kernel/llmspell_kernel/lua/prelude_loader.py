@@ -30,7 +30,7 @@ class Prelude:
 
     def __init__(self, settings: EngineSettings, max_depth: int) -> None:
         self.runtime = new_runtime()
-        self._load, address, self.native = self.runtime.execute(_text("boot.lua"), name=CHUNK_NAME)
+        self._load, address, self.native = self.runtime.execute(prelude_text("boot.lua"), name=CHUNK_NAME)
         #: Address of the main Lua state.
         self.main_address = int(address, 16)
         limits: dict[str, int] = {
@@ -57,13 +57,13 @@ class Prelude:
 
     def load(self, file: str, host: Mapping[str, object] | None = None) -> LuaValue:
         """Run `prelude/<file>`; what it returns first is kept as `native.<stem>`."""
-        result = self.run(_text(file), host)
+        result = self.run(prelude_text(file), host)
         self.native[file.removesuffix(".lua")] = result[0] if isinstance(result, tuple) else result
         return result
 
     def lazy(self, file: str, host: Mapping[str, object]) -> tuple[str, LuaTable, LuaTable, LuaTable]:
         """Return a chunk's text and its three arguments: Lua loads it, on the coroutine that needs it."""
-        return _text(file), self.native, self.runtime.table_from(dict(host)), self._limits
+        return prelude_text(file), self.native, self.runtime.table_from(dict(host)), self._limits
 
     def run(self, text: str, host: Mapping[str, object] | None = None) -> LuaValue:
         """Run trusted Lua with ``native, host, limits``."""
@@ -75,7 +75,8 @@ class Prelude:
         self._extend(name, members)
 
 
-def _text(file: str) -> str:
+def prelude_text(file: str) -> str:
+    """Return the text of a prelude chunk; read once in a process."""
     text = _texts.get(file)
     if text is None:
         with open(os.path.join(_FOLDER, file), encoding="latin-1") as opened:

@@ -6,9 +6,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    #: ``(text, chunk name) -> text``: the debugger's chance to change a chunk before it is compiled, line for line.
-    Instrument = Callable[[str, str], str]
-
 
 class EngineSettings:
     """Limits and surroundings of one engine; frozen by convention.
@@ -24,11 +21,9 @@ class EngineSettings:
             bytes than asked; n < 0 asks for one line); None where there is no standard input.
         output_errors: How bytes that are not UTF-8 reach `write`: "replace", or "surrogateescape" where the writer
             can give the very bytes to a pipe.
-        instrument: Called by the chunk loader with each chunk of scripts.
     """
 
     __slots__ = (
-        "instrument",
         "max_memory_bytes",
         "max_open_files",
         "max_source_bytes",
@@ -50,7 +45,6 @@ class EngineSettings:
         script_dir: str | None = None,
         read_stdin: Callable[[int], bytes] | None = None,
         output_errors: str = "replace",
-        instrument: Instrument | None = None,
     ) -> None:
         self.max_memory_bytes = max_memory_bytes
         self.max_source_bytes = max_source_bytes
@@ -60,4 +54,3 @@ class EngineSettings:
         self.script_dir = script_dir
         self.read_stdin = read_stdin
         self.output_errors = output_errors
-        self.instrument = instrument

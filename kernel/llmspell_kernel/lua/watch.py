@@ -182,7 +182,9 @@ class Watch:
 
     def _look(self, run: Run, now: float) -> None:
         deadline = run.context.deadline
-        if deadline is not None and now >= deadline:
+        if run.guard is not None:
+            run.guard(now)
+        if deadline is not None and not run.is_paused and now >= deadline:
             run.stop("timeout")
         elif run.memory_limit_bytes is not None and self._memory_used() > run.memory_limit_bytes:
             run.stop("memory")

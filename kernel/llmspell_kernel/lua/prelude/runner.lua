@@ -74,6 +74,7 @@ end
 native.message_of = message_of
 
 local function handler(value)
+  if native.on_error then native.report(value, false) end
   local failure = native.coroutine_failure
   local message = failure and failure.message
   local found = { lines = {} }

@@ -2,7 +2,8 @@
 -- object, no `debug` beyond a traceback, no binary chunk, no finalizer, and no C function that one call could keep
 -- busy for long (those are wrapped in `tables.lua`, `patterns.lua`, and here).
 --
--- host: is_interrupted() -> boolean; describe(python_object) -> text; prepare(text, chunk_name) -> text | nil, message
+-- host: is_interrupted() -> boolean; describe(python_object) -> text; prepare(text, chunk_name, is_global) -> text | nil,
+--       message
 local native, host, limits = ...
 local string, table, type, next, error = string, table, type, next, error
 local rawget, setmetatable, select, load = rawget, setmetatable, select, load
@@ -44,17 +45,29 @@ local function is_interrupt(message)
   return type(message) == "string" and string.byte(message, -1) == 3 and host.is_interrupted()
 end
 
-local native_xpcall = xpcall
+-- Tells a debugger of an error before anything is unwound. will_catch: whether a script catches it, nil where that is
+-- not known yet: then co is the coroutine that has ended with it.
+local native_pcall, native_xpcall = pcall, xpcall
+function native.report(message, will_catch, co)
+  local on_error = native.on_error
+  if on_error and not is_interrupt(message) then native_pcall(on_error, message, will_catch, co) end
+end
+
+local function caught(message)
+  if native.on_error then native.report(message, true) end
+  return settle(message)
+end
+
 function env.pcall(...)
   if select("#", ...) == 0 then native.raise("bad argument #1 to 'pcall' (value expected)") end
-  return native_xpcall((...), settle, select(2, ...))
+  return native_xpcall((...), caught, select(2, ...))
 end
 
 -- A message handler started by a hook's error runs with hooks off: one that loops could never be stopped.
 function env.xpcall(f, message_handler, ...)
   local function guarded(message)
     if is_interrupt(message) then return message end
-    return message_handler(settle(message))
+    return message_handler(caught(message))
   end
   return native_xpcall(f, guarded, ...)
 end
@@ -73,7 +86,7 @@ end
 
 -- Compiles text through the one loader; chunk_name as Lua spells it: `@path`, `=name` or the text itself.
 function native.compile(text, chunk_name, target)
-  local source, message = host.prepare(text, chunk_name)
+  local source, message = host.prepare(text, chunk_name, target == env)
   if not source then return nil, message end
   return load(source, chunk_name, "t", target)
 end
