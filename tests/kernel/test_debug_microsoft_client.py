@@ -13,11 +13,12 @@ FOLDER = Path(__file__).parents[1] / "dap"
 
 
 @pytest.fixture
-def modules(request):
+def modules(request, tmp_path_factory):
     """A folder with the npm packages of tests/dap, installed once."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("@vscode/debugadapter-testsupport needs node and npm")
-    folder = request.config.cache.mkdir("dap-npm")
+    cache = getattr(request.config, "cache", None)
+    folder = tmp_path_factory.mktemp("dap-npm") if cache is None else cache.mkdir("dap-npm")
     wanted = (FOLDER / "package.json").read_text()
     if not (folder / "node_modules").is_dir() or (folder / "package.json").read_text() != wanted:
         (folder / "package.json").write_text(wanted)

@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from llmspell.actions.debug_kernel import KernelDoor
     from llmspell.options import Options
     from llmspell_kernel.display import KernelFront
     from llmspell_kernel.lua import LuaEngine
@@ -24,6 +25,7 @@ def start(
     kernel_id: str | None = None,
     port: int = 0,
     timeout_s: float | None = None,
+    dap_port: int | None = None,
     unavailable: str | None = None,
 ) -> int:
     """Serve the kernel in the foreground until it is told to stop.
@@ -34,6 +36,7 @@ def start(
         kernel_id: Names the connection file where none is given.
         port: First of five ports where the file is ours to write; 0 lets the system choose.
         timeout_s: Seconds that one cell may run.
+        dap_port: Of a debug server, 0 for any that is free; None for none.
         unavailable: A flag that was given and is not there yet.
     """
     if unavailable is not None:
@@ -48,10 +51,17 @@ def start(
     from llmspell.actions.script import configured_timeout, engine_settings  # the engine's settings
     from llmspell_kernel.kernel import run_kernel  # imports zmq
 
+    door: KernelDoor | None = None
+    if dap_port is not None:
+        from llmspell.actions.debug_kernel import KernelDoor as Door  # only where somebody debugs
+
+        door = Door(dap_port)
+
     def make_engine(tools: ToolRegistry, write: Callable[[str, str], None], front: KernelFront) -> LuaEngine:
         from llmspell_kernel.lua import LuaEngine  # lupa: after the kernel has given its first reply
 
-        return LuaEngine(tools, write=write, settings=engine_settings(settings, None, None), front=front)
+        told = write if door is None else door.writer(write)
+        return LuaEngine(tools, write=told, settings=engine_settings(settings, None, None), front=front)
 
     if given is None:
         output.note(f"Connection file: {connection_file}")
@@ -64,4 +74,5 @@ def start(
         first_port=port,
         cell_timeout_s=timeout_s if timeout_s is not None else configured_timeout(settings),
         history_file=places.data_file("history.sqlite"),
+        debug_door=None if door is None else door.open,
     )

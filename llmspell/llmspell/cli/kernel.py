@@ -38,12 +38,19 @@ def _later_options(function: Any) -> Any:
 @click.option("-i", "--id", "kernel_id", metavar="NAME", help="Name of the connection file in ~/.llmspell/kernels.")
 @click.option("-p", "--port", type=click.IntRange(0, 65531), default=0, metavar="N",
               help="First of five ports; 0: any that are free.")  # fmt: skip
+@click.option("--dap-port", type=click.IntRange(0, 65535), metavar="N",
+              help="Let debuggers attach on this port, with the connection file's key; 0: any.")  # fmt: skip
 @timeout_option("a cell")
 @_later_options
 @policy_options
 @global_options(profile="")
 def start(
-    connection_file: str | None, kernel_id: str | None, port: int, timeout_s: float | None, **later: object
+    connection_file: str | None,
+    kernel_id: str | None,
+    port: int,
+    dap_port: int | None,
+    timeout_s: float | None,
+    **later: object,
 ) -> int:
     """Serve the kernel in the foreground; Ctrl-C interrupts a cell, SIGTERM ends it."""
     from llmspell.actions import kernel as actions  # help needs no zmq
@@ -56,6 +63,7 @@ def start(
             kernel_id=kernel_id,
             port=port,
             timeout_s=timeout_s,
+            dap_port=dap_port,
             unavailable=given[0] if given else None,
         )
     )
