@@ -91,6 +91,29 @@ class Connection:
         }
 
 
+class Registration:
+    """What a registration file says: where to tell the ports that the kernel has chosen.
+
+    Args:
+        kernel_id: What the launcher calls the kernel.
+        transport: tcp or ipc.
+        ip: Where the launcher listens.
+        port: The same.
+    """
+
+    __slots__ = ("ip", "kernel_id", "port", "transport")
+
+    def __init__(self, kernel_id: str, transport: str, ip: str, port: int) -> None:
+        self.kernel_id = kernel_id
+        self.transport = transport
+        self.ip = ip
+        self.port = port
+
+    def endpoint(self) -> str:
+        """Return the zmq endpoint."""
+        return Connection(b"-", ip=self.ip, transport=self.transport).endpoint(self.port)
+
+
 def new_connection(ip: str = "127.0.0.1", first_port: int = 0) -> Connection:
     """Return a connection with a new key.
 
@@ -103,7 +126,12 @@ def new_connection(ip: str = "127.0.0.1", first_port: int = 0) -> Connection:
 
 
 def read_connection(path: str) -> Connection:
-    """Return what a connection file says.
+    """Return what a connection file says; see `read_startup`."""
+    return read_startup(path)[0]
+
+
+def read_startup(path: str) -> tuple[Connection, Registration | None]:
+    """Return what a connection file or a registration file says; the latter leaves the ports open.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -124,11 +152,20 @@ def read_connection(path: str) -> Connection:
     if scheme != SIGNATURE_SCHEME:
         raise ConnectionFileError(f"connection file {path} asks for {scheme!r}; only {SIGNATURE_SCHEME} is supported")
     transport = content.pop("transport", "tcp")
-    ip = content.pop("ip", "127.0.0.1")
+    registration = _registration(path, content, transport) if "registration_port" in content else None
+    ip = content.pop("ip", "127.0.0.1" if registration is None else registration.ip)
     if transport not in _TRANSPORTS or not isinstance(ip, str) or not isinstance(transport, str):
         raise ConnectionFileError(f"connection file {path}: transport must be tcp or ipc, and ip a text")
     ports = {name: _port(path, name, content.pop(name, 0)) for name in PORTS}
-    return Connection(key.encode("utf-8"), ip=ip, transport=transport, ports=ports, extra=content)
+    connection = Connection(key.encode("utf-8"), ip=ip, transport=transport, ports=ports, extra=content)
+    return connection, registration
+
+
+def registered_path(path: str, registration: Registration) -> str:
+    """Return where a kernel that was given the registration file `path` writes its connection file: beside it."""
+    name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in registration.kernel_id)
+    beside = os.path.join(os.path.dirname(path), f"kernel-{name}.json")
+    return f"{beside[:-5]}-ports.json" if os.path.lexists(beside) else beside
 
 
 def write_connection(path: str, connection: Connection) -> None:
@@ -183,6 +220,15 @@ def _read_private(path: str) -> bytes:
         return os.read(descriptor, _MAX_FILE_BYTES)
     finally:
         os.close(descriptor)
+
+
+def _registration(path: str, content: JsonObject, transport: object) -> Registration:
+    kernel_id, ip = content.pop("kernel_id", None), content.pop("registration_ip", "127.0.0.1")
+    if not isinstance(kernel_id, str) or not kernel_id or not isinstance(ip, str):
+        raise ConnectionFileError(f"registration file {path}: kernel_id and registration_ip must be texts")
+    return Registration(
+        kernel_id, str(transport), ip, _port(path, "registration_port", content.pop("registration_port"))
+    )
 
 
 def _port(path: str, name: str, value: object) -> int:

@@ -10,7 +10,8 @@
     ├── UnknownMessage                   not_found             a request of a type that this channel does not answer
     ├── UnknownSubshell                  not_found             a request for a subshell that is not there
     └── ConfigurationError
-        └── ConnectionFileError          configuration_error   the connection file cannot be used as it is
+        ├── ConnectionFileError          configuration_error   the connection file cannot be used as it is
+        └── HandshakeFailed              configuration_error   whoever started the kernel does not answer
 
 Messages of peers are hostile until verified, so these errors quote no content.
 """
@@ -81,3 +82,7 @@ class StdinNotImplementedError(LlmspellError):
 
 class ConnectionFileError(ConfigurationError):
     """A connection file is unreadable, open to other users, incomplete, or names ports that cannot be bound."""
+
+
+class HandshakeFailed(ConfigurationError):
+    """The launcher that gave a registration file has not acknowledged the kernel's ports."""

@@ -24,7 +24,8 @@ from llmspell_kernel.comms import Comms
 from llmspell_kernel.connection import (
     Connection,
     new_connection,
-    read_connection,
+    read_startup,
+    registered_path,
     remove_connection,
     write_connection,
 )
@@ -61,6 +62,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from llmspell_kernel.connection import Registration
     from llmspell_kernel.dispatch import Handler
     from llmspell_kernel.display import KernelFront
     from llmspell_kernel.engine import Engine, EngineFactory, Write
@@ -87,7 +89,7 @@ def run_kernel(
 
     Args:
         connection_file: Read if it exists and used as it is (ports of 0 are filled in); else written, and removed at
-            the end.
+            the end. May be a registration file (`handshake`): then our own connection file is written beside it.
         registry: The tools.
         engine_factory: Makes the engine, on this thread, once the first message has been answered or when it is
             needed; a `LuaEngine` with default settings if left out. What it imports only then shortens the start.
@@ -104,9 +106,12 @@ def run_kernel(
 
     Raises:
         ConnectionFileError: The file cannot be used or written, or its ports cannot be bound.
+        HandshakeFailed: The launcher that gave a registration file does not answer.
     """
     path = os.path.abspath(connection_file)
-    connection, is_new = _connection(path, ip, first_port)
+    connection, registration, is_new = _connection(path, ip, first_port)
+    if registration is not None:  # the file with our ports is ours, the one that we were given is not
+        path, is_new = registered_path(path, registration), True
     needs_writing = not connection.is_complete or is_new
     kernel = Kernel(connection, log=LimitedLog(log), history_file=history_file)
     try:
@@ -114,6 +119,10 @@ def run_kernel(
             kernel.log(f"listening on {connection.ip}: messages are signed, but anyone who can connect can read them")
         if needs_writing:
             write_connection(path, connection)
+        if registration is not None:
+            from llmspell_kernel.handshake import register  # launchers that do this are rare
+
+            register(registration, connection, kernel.wire)
         kernel.serve(
             registry,
             engine_factory or _lua_engine,
@@ -313,13 +322,12 @@ class Kernel:
         return self.wire.message((topic,), "iopub_welcome", content, EMPTY_OBJECT)
 
 
-def _connection(path: str, ip: str, first_port: int) -> tuple[Connection, bool]:
-    """Return the connection, and whether it is new: then the file is ours to write and to remove."""
+def _connection(path: str, ip: str, first_port: int) -> tuple[Connection, Registration | None, bool]:
+    """Return the connection, who wants to know its ports, and whether the file is ours to write and to remove."""
     try:
-        connection = read_connection(path)
+        return *read_startup(path), False
     except FileNotFoundError:
-        return new_connection(ip, first_port), True
-    return connection, False
+        return new_connection(ip, first_port), None, True
 
 
 def _end_by_force(path: str, connection: Connection, *, is_ours: bool) -> None:

@@ -39,7 +39,7 @@ class Running:
         self._breakable = False
         self._break_at: float | None = None
         self._breaking = False
-        #: What stops the work that waits for the present one, whether it may have to be broken and when; outermost first.
+        #: What stops the work that waits for the present one, whether it may have to be broken, and when.
         self._waiting: list[tuple[Callable[[], None] | None, bool, float | None]] = []
 
     # --- main thread ---

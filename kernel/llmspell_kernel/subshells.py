@@ -2,9 +2,10 @@
 
 Theory of operation. Until the first create_subshell_request main reads the shell socket itself (`Dispatcher.serve`).
 Then a reader thread has the socket (`relay.py`) and puts each request into the queue of its shell, the main shell being
-one of them. Main takes from all queues what comes first; within a shell requests are served
-in order and one at a time. While main runs a script, a request for another shell is served at a safe point in its
-middle: the script waits meanwhile. A tool that blocks, or a question to a person, is waited for. Where a script cannot be reached at all (no native hook: Windows) requests wait until main is free.
+one of them. Main takes from all queues what comes first; within a shell requests are served in order and one at a time.
+While main runs a script, a request for another shell is served at a safe point in its middle: the script waits
+meanwhile. A tool that blocks, or a question to a person, is waited for. Where a script cannot be reached at all (no
+native hook: Windows) requests wait until main is free.
 
 An interrupt is for the whole process (JEP 91): it stops the request that runs and those that wait for it.
 

@@ -24,7 +24,7 @@ class Usage:
         self._processes: dict[int, Any] = {}
 
     def measure(self) -> JsonObject:
-        """Return hostname, pid, cpu_count, kernel_cpu (percent of one core), kernel_memory (bytes), and the numbers of the host."""
+        """Return pid, hostname, kernel_cpu (percent of one core), kernel_memory (bytes) and numbers of the host."""
         import socket
 
         content: JsonObject = {"hostname": socket.gethostname(), "pid": os.getpid(), "cpu_count": os.cpu_count()}

@@ -117,6 +117,10 @@ class Wire:
         outer.update(inner.digest())
         return outer.hexdigest().encode("ascii")
 
+    def is_signed(self, signature: bytes, signed: bytes) -> bool:
+        """Tell whether a signature is ours, in constant time."""
+        return bool(compare_digest(self.sign(signed), signature))
+
     def decode(self, frames: Sequence[bytes], channel: str) -> Message:
         """Return the message that the frames carry.
 

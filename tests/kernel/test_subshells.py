@@ -240,7 +240,8 @@ def test_an_interrupt_stops_the_loop_and_what_runs_in_its_middle(kernel):
 def test_a_buttons_callback_runs_while_a_cell_loops(kernel):
     subshell = kernel.new_subshell()
     kernel.execute(
-        "button = widgets.button{ description = 'Stop' } button:on_click(function() done = true print('hit') end) display(button)"
+        "button = widgets.button{ description = 'Stop' } display(button)"
+        "button:on_click(function() done = true print('hit') end)"
     )
     opened = None
     assert kernel.next("shell")[2]["status"] == "ok"

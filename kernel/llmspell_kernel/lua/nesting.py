@@ -4,8 +4,8 @@ A run stands at a safe point (`safe_point.py`), between two instructions of a sc
 there, so others run on coroutines of their own (`prelude/nested.lua`). They see the same globals. The one that waits
 goes on when they have ended: they are nested, not parallel. Owner thread only.
 
-Python calls all of it on the main Lua state, which outlives every coroutine: lupa frees what it holds on the state where
-it got it, and crashes when that is gone.
+Python calls all of it on the main Lua state, which outlives every coroutine: lupa frees what it holds on the state
+where it got it, and crashes when that is gone.
 """
 
 from __future__ import annotations
