@@ -18,6 +18,7 @@ from typing import Any
 
 import zmq
 from cli_bench import install
+from control_bench import run as run_control
 from figures import figure, median
 from raw_client import Answers, Client, Process, free_ports, our_command, receive, send
 
@@ -56,7 +57,9 @@ def run() -> list[dict[str, Any]]:
                 measured = _measure(name, command, Path(folder) / f"{name}-{number}.json")
                 for key, value in measured.items():
                     results[name].setdefault(key, []).append(value)
-    return _figures({name: {key: median(values) for key, values in rows.items()} for name, rows in results.items()})
+        beside = run_control(python)
+    medians = {name: {key: median(values) for key, values in rows.items()} for name, rows in results.items()}
+    return _figures(medians) + beside
 
 
 def _measure(name: str, command: list[str], connection_file: Path) -> dict[str, float]:

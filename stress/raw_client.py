@@ -154,7 +154,9 @@ class Client:
         """Close all sockets."""
         self.context.destroy(0)
 
-    def request(self, msg_type: str, content: dict[str, Any]) -> tuple[str, list[bytes]]:
+    def request(
+        self, msg_type: str, content: dict[str, Any], subshell: str | None = None
+    ) -> tuple[str, list[bytes]]:
         """Return a new request's id and signed frames."""
         self._count += 1
         msg_id = f"{self.session}_{self._count}"
@@ -166,15 +168,17 @@ class Client:
             "msg_type": msg_type,
             "version": "5.3",
         }
+        if subshell is not None:
+            header["subshell_id"] = subshell
         frames = [json.dumps(part).encode("utf-8") for part in (header, {}, {}, content)]
         return msg_id, [DELIMITER, self._sign(frames), *frames]
 
-    def execute_request(self, code: str) -> tuple[str, list[bytes]]:
+    def execute_request(self, code: str, subshell: str | None = None) -> tuple[str, list[bytes]]:
         """Return an execute_request."""
         return self.request("execute_request", {
             "code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False,
             "stop_on_error": True,
-        })  # fmt: skip
+        }, subshell)  # fmt: skip
 
     def _sign(self, frames: list[bytes]) -> bytes:
         return hmac.new(self.key, b"".join(frames), hashlib.sha256).hexdigest().encode("ascii")
