@@ -111,3 +111,14 @@ def test_a_kernel_cannot_be_restarted_by_its_debugger(kernel, debugger):
     debugger.start("attach", key=kernel.key)
 
     assert "restart" in debugger.refused("restart")
+
+
+def test_terminate_ends_the_cell_and_the_session_but_not_the_kernel(kernel, debugger):
+    debugger.start("attach", key=kernel.key)
+    number = kernel.execute("print('on') while true do end")
+    debugger.event("output")
+    debugger.request("terminate")
+    debugger.event("terminated")
+
+    assert reply(kernel, number)["status"] == "error"
+    assert reply(kernel, kernel.execute("1 + 1"))["status"] == "ok"

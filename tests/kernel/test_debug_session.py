@@ -1,12 +1,14 @@
 """Sessions of the Debug Adapter Protocol against an adapter in this process, over TCP."""
 
 import os
+import threading
 
 import pytest
 from dap_client import DapClient
 
 from llmspell_kernel.debug.capabilities import capabilities
 from llmspell_kernel.debug.requests import HANDLERS
+from llmspell_kernel.debug.session import DebugSession
 
 CODE = """local function area(w, h)
   local a = w * h
@@ -505,6 +507,34 @@ def test_messages_that_are_no_requests_do_no_harm(dap, message):
     dap.send(message)
 
     assert dap.request("threads") == {"threads": []}
+
+
+def test_a_client_that_does_not_read_does_not_hold_the_program_for_ever(monkeypatch):
+    """What it does not take is dropped, once the program has waited."""
+    monkeypatch.setattr("llmspell_kernel.debug.outlet.MAX_WAITING", 100)
+    monkeypatch.setattr("llmspell_kernel.debug.outlet.MAX_WAIT_S", 0.05)
+    reading, sent = threading.Event(), []
+
+    def send(message):
+        reading.wait(5)
+        sent.append(message)
+
+    session = DebugSession(None, send)
+    session.open()
+    for number in range(50):
+        session.wrote("stdout", f"{number:10}")
+    reading.set()
+    session.finish(5)
+
+    assert 10 <= len(sent) < 50
+    assert session.is_closed
+
+
+def test_a_program_that_has_ended_is_not_restarted(dap, script):
+    dap.start(program=script("print(1)"))
+    dap.end()
+
+    assert "start it again" in dap.refused("restart")
 
 
 def test_every_capability_has_its_request():

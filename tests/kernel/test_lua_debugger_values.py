@@ -5,7 +5,7 @@ import threading
 import pytest
 from lua_debugging import Bench
 
-from llmspell_kernel.lua.debugger.debugger import NotStopped
+from llmspell_kernel.lua.debugger.stops import NotStopped
 from llmspell_tools.errors import ToolExecutionError
 
 

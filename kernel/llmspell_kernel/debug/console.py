@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from llmspell_kernel.debug.debuggee import Debuggee
-    from llmspell_kernel.lua.debugger.debugger import Stop
     from llmspell_kernel.lua.debugger.points import Point
+    from llmspell_kernel.lua.debugger.stops import Stop
 
 
 class StopNotes:

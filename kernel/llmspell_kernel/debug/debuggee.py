@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from llmspell_kernel.debug.protocol import Arguments
-    from llmspell_kernel.lua.debugger.debugger import Stop
     from llmspell_kernel.lua.debugger.points import Point, Wish
+    from llmspell_kernel.lua.debugger.stops import Stop
 
 #: How a program goes on.
 Mode = Literal["continue", "in", "over", "out"]
@@ -121,6 +121,8 @@ class Debuggee(Protocol):
 
     #: Whether `restart` can run it again.
     can_restart: bool
+    #: Whether it goes on after `stop`, as a kernel does.
+    is_endless: bool
 
     def listen(self, listener: Listener, *, is_debugging: bool) -> None:
         """Begin: tell `listener` what happens; without debugging only what it prints and how it ends."""

@@ -83,6 +83,7 @@ class Control:
     """How a session starts and ends a program that the main thread runs; see `lua_debuggee.Program`."""
 
     can_restart = True
+    is_endless = False
 
     def __init__(self) -> None:
         self.signal = CancelSignal()

@@ -7,7 +7,8 @@ import re
 from llmspell_kernel.debug.debuggee import Frame, Scope, Thread, Value
 from llmspell_kernel.debug.protocol import RequestFailed
 from llmspell_kernel.lua.convert import human_text
-from llmspell_kernel.lua.debugger.debugger import LuaDebugger, NotStopped
+from llmspell_kernel.lua.debugger.debugger import LuaDebugger
+from llmspell_kernel.lua.debugger.stops import NotStopped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from llmspell_kernel.debug.debuggee import Listener, Mode
-    from llmspell_kernel.lua.debugger.debugger import Stop
     from llmspell_kernel.lua.debugger.points import Point, Wish
+    from llmspell_kernel.lua.debugger.stops import Stop
     from llmspell_kernel.lua.engine import LuaEngine
 
     class Program(Protocol):
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
         #: Whether `restart` can run it again.
         can_restart: bool
+        #: Whether it goes on after `stop`.
+        is_endless: bool
 
         def start(self) -> None:
             """Let it begin, if it waits for that."""
@@ -57,6 +60,7 @@ class LuaDebuggee:
         self.debugger = LuaDebugger(engine)
         self._program = program
         self.can_restart = program.can_restart
+        self.is_endless = program.is_endless
         self._listeners: tuple[Listener, ...] = () if observer is None else (observer,)
         self._observer = observer
         self._is_debugging = False

@@ -13,10 +13,11 @@ from queue import SimpleQueue
 from threading import Event, Thread, current_thread
 
 from llmspell_kernel.debug.client import Client
+from llmspell_kernel.debug.outlet import Outlet
 from llmspell_kernel.debug.protocol import Arguments, RequestFailed, failure_body
 from llmspell_kernel.debug.requests import HANDLERS, UNINITIALIZED
 from llmspell_kernel.debug.sources import Sources
-from llmspell_kernel.lua.debugger.debugger import NotStopped
+from llmspell_kernel.lua.debugger.stops import NotStopped
 from llmspell_tools.errors import LlmspellError
 
 TYPE_CHECKING = False
@@ -25,12 +26,10 @@ if TYPE_CHECKING:
 
     from llmspell_kernel.debug.debuggee import Debuggee, Host
     from llmspell_kernel.debug.terminal import Relay
-    from llmspell_kernel.lua.debugger.debugger import Stop
     from llmspell_kernel.lua.debugger.points import Point
+    from llmspell_kernel.lua.debugger.stops import Stop
     from llmspell_tools.types import JsonObject, JsonValue
 
-#: Characters of output that may wait for a client that does not read; then the program waits.
-_MAX_WAITING = 4_000_000
 _MAIN = 1
 
 
@@ -57,8 +56,7 @@ class DebugSession:
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread = Thread(target=self._work, name="llmspell-debug-session", daemon=True)
         self._seq = 0
-        self._waiting = 0
-        self._room = Event()
+        self._outlet = Outlet()
         self._closed = Event()
         self._relay: Relay | None = None
         self._replies: dict[int, tuple[Event, list[JsonObject]]] = {}
@@ -150,12 +148,9 @@ class DebugSession:
             )
 
     def wrote(self, stream: str, text: str) -> None:
-        """See `Listener`; waits while the client does not read, as a pipe does."""
-        while self._waiting > _MAX_WAITING and not self._closed.is_set():
-            self._room.clear()
-            self._room.wait(0.1)
-        self._waiting += len(text)
-        self._queue.put(lambda: self._tell_output(stream, text))
+        """See `Listener`; waits while the client does not read, as a pipe does, but not for ever."""
+        if self._outlet.enter(len(text)):
+            self._queue.put(lambda: self._tell_output(stream, text))
 
     def ended(self, status: int | None) -> None:
         """See `Listener`."""
@@ -223,6 +218,11 @@ class DebugSession:
         body = answer.get("body")
         return body if isinstance(body, dict) else {}
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the client has been told that debugging is over."""
+        return self._is_over
+
     def end(self) -> None:
         """Tell the client that debugging is over."""
         if not self._is_over:
@@ -247,7 +247,7 @@ class DebugSession:
                 logging.getLogger(__name__).exception("the debug session failed; it goes on")
         self._leave()
         self._closed.set()
-        self._room.set()
+        self._outlet.close()
         self._tell_closed()
 
     def _leave(self) -> None:
@@ -384,9 +384,7 @@ class DebugSession:
         self.frame_of.clear()
 
     def _tell_output(self, stream: str, text: str) -> None:
-        self._waiting -= len(text)
-        if self._waiting <= _MAX_WAITING:
-            self._room.set()
+        self._outlet.left(len(text))
         self.event("output", {"category": stream, "output": text})
 
     def _tell_ended(self, status: int | None) -> None:

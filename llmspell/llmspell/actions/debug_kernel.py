@@ -53,6 +53,7 @@ class _Cells:
     """A kernel's cells as a program: it began before, and outlives every session."""
 
     can_restart = False
+    is_endless = True
 
     def __init__(self, engine: LuaEngine) -> None:
         self._engine = engine

@@ -61,7 +61,7 @@ def configuration_done(session: DebugSession, arguments: Arguments) -> None:  # 
 def restart(session: DebugSession, arguments: Arguments) -> None:
     """Run the program again, from its beginning."""
     debuggee = session.program()
-    if not debuggee.can_restart:
+    if not debuggee.can_restart or session.is_over:
         raise RequestFailed("unable", "this program cannot be restarted from here; start it again", show=True)
     changed = arguments.object("arguments")
     session.sources.map_paths(changed)
@@ -70,10 +70,12 @@ def restart(session: DebugSession, arguments: Arguments) -> None:
 
 
 def terminate(session: DebugSession, arguments: Arguments) -> None:  # noqa: ARG001 - a handler's
-    """End the program; its end is told by events."""
+    """End the program; its end is told by events. Of one that never ends, a kernel, end what runs, and the session."""
     debuggee = session.program()
     session.will_resume()
     session.after_response(debuggee.stop)
+    if debuggee.is_endless:
+        session.after_response(session.end)
 
 
 def disconnect(session: DebugSession, arguments: Arguments) -> None:

@@ -16,77 +16,28 @@ from threading import Event, RLock
 from llmspell_kernel.lua.convert import human_text, to_lua_text
 from llmspell_kernel.lua.debugger.asking import INSPECTION_S, Questions, message_of
 from llmspell_kernel.lua.debugger.messages import counts
-from llmspell_kernel.lua.debugger.points import Point, Points, Wish
+from llmspell_kernel.lua.debugger.points import Points
+from llmspell_kernel.lua.debugger.stops import NotStopped, Stop
 from llmspell_kernel.lua.prelude_loader import prelude_text
-from llmspell_tools.errors import LlmspellError, ToolExecutionError
+from llmspell_tools.errors import ToolExecutionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, Protocol, TypeAlias
+    from typing import Any, TypeAlias
 
+    from llmspell_kernel.lua.debugger.points import Point, Wish
+    from llmspell_kernel.lua.debugger.stops import Listener
     from llmspell_kernel.lua.engine import LuaEngine
     from llmspell_kernel.lua.interrupt import Run
 
     #: To the stopped script: a question, how to go on (None: not at all), or something to do.
     _Item: TypeAlias = "_Call | str | Callable[[Any], None] | None"
 
-    class Listener(Protocol):
-        """Who is told what happens; on the owner thread unless said otherwise, and returns soon."""
-
-        def stopped(self, stop: Stop) -> None:
-            """The script waits for `go_on`."""
-            ...
-
-        def resumed(self, mode: str) -> None:
-            """It runs again."""
-            ...
-
-        def logged(self, text: str) -> None:
-            """A log point or a faulty condition says something."""
-            ...
-
-        def point_changed(self, point: Point) -> None:
-            """A breakpoint has found or changed its place; any thread."""
-            ...
-
-        def loaded(self, name: str) -> None:
-            """A chunk was loaded, by its chunk name."""
-            ...
-
 
 #: What a waiting caller allows a question beyond its own limit.
 _PATIENCE_S = 5.0
 _PRELUDE = ("debug_values", "debug_frames", "debugger")
-
-
-class NotStopped(LlmspellError):
-    """The script runs, so it cannot be looked at."""
-
-    code = ToolExecutionError.code
-
-
-class Stop:
-    """Where and why a script stopped.
-
-    Attributes:
-        reason: entry, step, pause, breakpoint, function breakpoint, exception.
-        thread: Number of the Lua thread: 1 is main, others are coroutines.
-        text: An error's message.
-        points: The breakpoints that were hit.
-        is_caught: Of an error, whether the script catches it.
-    """
-
-    __slots__ = ("is_caught", "points", "reason", "text", "thread")
-
-    def __init__(
-        self, reason: str, thread: int, *, text: str = "", points: Sequence[Point] = (), is_caught: bool = False
-    ) -> None:
-        self.reason = reason
-        self.thread = thread
-        self.text = text
-        self.points = list(points)
-        self.is_caught = is_caught
 
 
 class _Call:
