@@ -87,6 +87,10 @@ class Process:
                 todo += map(int, (task / "children").read_text(encoding="ascii").split())
         return found
 
+    def wait(self, seconds: float) -> int:
+        """Wait for the process to end by itself and return its exit status."""
+        return self._process.wait(seconds)
+
     def stop(self) -> None:
         """End the process."""
         if self._process.poll() is None:
