@@ -153,7 +153,9 @@ def _interrupts(client: Client) -> list[dict[str, Any]]:
     facts = {f"{name.replace(' ', '_')}_median_ms": round(median(values) * 1e3, 2) for name, values in times.items()}
     worst = {f"{name.replace(' ', '_')}_most_ms": round(max(values) * 1e3, 2) for name, values in times.items()}
     at = every[min(len(every) - 1, len(every) * 99 // 100)]
-    return [figure(f"kernel: interrupt to the cell's reply, p99 of {TRIES}, ms", at * 1e3, at_most=100, **facts, **worst)]
+    return [
+        figure(f"kernel: interrupt to the cell's reply, p99 of {TRIES}, ms", at * 1e3, at_most=100, **facts, **worst)
+    ]
 
 
 def _subshells(client: Client) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ import site
 import sys
 import tempfile
 
+from llmspell_kernel.message import HAS_DEBUGGER, PROTOCOL_VERSION
 from llmspell_tools.errors import ConfigurationError, InvalidParameters
 from llmspell_tools.jsontext import dumps
 
@@ -35,8 +36,8 @@ def spec(display_name: str = DISPLAY_NAME, python: str | None = None) -> JsonObj
         "display_name": display_name,
         "language": "lua",
         "interrupt_mode": "message",
-        "kernel_protocol_version": "5.5",
-        "metadata": {"debugger": False, "supported_encryption": ["curve"]},
+        "kernel_protocol_version": PROTOCOL_VERSION,
+        "metadata": {"debugger": HAS_DEBUGGER, "supported_encryption": ["curve"]},
     }
 
 

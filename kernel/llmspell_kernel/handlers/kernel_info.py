@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from llmspell_kernel.message import PROTOCOL_VERSION
+from llmspell_kernel.message import HAS_DEBUGGER, PROTOCOL_VERSION
 from llmspell_tools.version import __version__
 
 TYPE_CHECKING = False
@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from llmspell_kernel.dispatch import Request
     from llmspell_tools.types import JsonObject, JsonValue
 
-#: Whether debug_request is answered.
-HAS_DEBUGGER = False
-#: What JupyterLab may switch on; only what works: without POSIX threads' signals a running script cannot be reached.
+#: What JupyterLab may switch on; only what works: on Windows Lua exports no hook by which a running script is reached.
 SUPPORTED_FEATURES: tuple[str, ...] = (
     *(("kernel subshells",) if os.name == "posix" else ()),
     *(("debugger",) if HAS_DEBUGGER else ()),

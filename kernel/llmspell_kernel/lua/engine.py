@@ -353,8 +353,6 @@ class LuaEngine:
         self._watch.begin(run)
         if is_outermost:
             self._safe_points.run_jobs()
-        else:
-            self._safe_points.press()
         self._forget_template = self._template.signal.on_set(self.interrupt)
 
     def _end(self, run: Run) -> None:
@@ -406,7 +404,7 @@ class LuaEngine:
             return None
         entry, values, forget = self._entry, self._values, self._forget_template
         if self._nested is None:
-            self._nested = NestedEntry(entry, self._bridge, self._states)
+            self._nested = NestedEntry(entry, self._bridge, self._push)
         give_back = put_aside(self._bridge, self._nested)
         run.suspend()
         self._suspended.append(run)
@@ -426,6 +424,13 @@ class LuaEngine:
         return go_on
 
     # --- callbacks -------------------------------------------------------------------------------------------------
+
+    def _push(self, state: int) -> None:
+        """Take the state of a run in the middle of another; what was asked for before it was there reaches it now."""
+        self._states.append(state)
+        self._safe_points.press()
+        if self._bridge.run is not None and self._bridge.run.reason is not None:
+            self._bridge.run.press()
 
     def _current_run(self) -> Run | None:
         return self._bridge.run

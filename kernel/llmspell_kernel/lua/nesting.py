@@ -47,13 +47,13 @@ class NestedEntry(Entry):
     Args:
         outer: The engine's usual entry.
         bridge: The engine's.
-        states: Addresses of the active states.
+        push: Takes the address of a state that becomes active.
     """
 
     __slots__ = ("begin", "call", "finish")
 
-    def __init__(self, outer: Entry, bridge: Bridge, states: list[int]) -> None:
-        functions = {"push": states.append, "take_trace": outer.take_trace, "collect": outer.collect}
+    def __init__(self, outer: Entry, bridge: Bridge, push: Callable[[int], None]) -> None:
+        functions = {"push": push, "take_trace": outer.take_trace, "collect": outer.collect}
         *usual, self.begin, self.finish, self.call = bridge.prelude.run(prelude_text("nested.lua"), functions)
         super().__init__(*usual)
 

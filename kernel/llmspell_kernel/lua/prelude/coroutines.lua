@@ -24,6 +24,7 @@ local function enter(co)
   depth = depth + 1
   active[depth] = co
   push(state)
+  if native.is_awaited then native.await_in(co) end
   if native.entering then native.entering(co) end
 end
 

@@ -29,11 +29,11 @@ local function on_hook(event, line)
   end
   if getinfo(2, "S").source == OWN then
     -- Our own code keeps things between two instructions that a job could change: wait for the script's own.
-    looks = looks + 1
+    looks, native.is_awaited = looks + 1, true
     sethook(on_hook, native.hook_mask, looks < PATIENCE and SOON or LATER)
     return
   end
-  looks = 0
+  looks, native.is_awaited = 0, false
   sethook(on_hook, native.hook_mask)
   if host.reached() then host.visit(api) end
 end
@@ -48,6 +48,12 @@ native.env.Debug = { breakpoint = function() native.on_break() end }
 function native.register_hook(co)
   if not native.count_hook then sethook(co, on_hook, native.hook_mask) end
 end
+
+-- A coroutine is resumed while a safe point is awaited: it may be found there.
+function native.await_in(co)
+  if not native.count_hook then sethook(co, on_hook, native.hook_mask, SOON) end
+end
+
 function native.hook_here(mask) sethook(on_hook, mask) end
 
 -- For Python to read the address of the C function behind `debug.sethook`: with a mask, then without.
