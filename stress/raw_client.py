@@ -158,9 +158,7 @@ class Client:
         """Close all sockets."""
         self.context.destroy(0)
 
-    def request(
-        self, msg_type: str, content: dict[str, Any], subshell: str | None = None
-    ) -> tuple[str, list[bytes]]:
+    def request(self, msg_type: str, content: dict[str, Any], subshell: str | None = None) -> tuple[str, list[bytes]]:
         """Return a new request's id and signed frames."""
         self._count += 1
         msg_id = f"{self.session}_{self._count}"

@@ -274,7 +274,8 @@ def test_a_killed_kernel_leaves_a_whole_file(open_history, path):
 
 @pytest.mark.subprocess
 def test_sqlite_is_not_imported_before_it_is_needed():
-    code = "import sys, llmspell_kernel.kernel\nprint(sorted({'sqlite3', 'fnmatch', 'tree_sitter', 'llmspell_kernel.lua.completion'} & set(sys.modules)))"
+    late = {"sqlite3", "fnmatch", "tree_sitter", "llmspell_kernel.lua.completion"}
+    code = f"import sys, llmspell_kernel.kernel\nprint(sorted({late} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
 
     assert done.stdout.strip() == "[]"

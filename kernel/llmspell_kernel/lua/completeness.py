@@ -28,7 +28,7 @@ _CLOSES = frozenset({"end", "until", "elseif", "else", ")", "}", "]"})
 def judge(loader: Loader, code: str) -> tuple[str, str]:
     """Return Jupyter's status of a cell (complete, incomplete, invalid) and the indent of its next line."""
     try:
-        source = loader.prepare(code, "=cell")
+        source = loader.prepare(code)
     except LimitExceeded:
         return "invalid", ""
     message = loader.problem(source, "=cell")

@@ -38,13 +38,13 @@ class Loader:
     def __init__(self, settings: EngineSettings, compile_text: Callable[[str, str, str | None], Any]) -> None:
         self._settings = settings
         self._compile = compile_text
-        #: The debugger's seam: ``(text, chunk name, is_global, is_cell) -> text``, line for line; is_global tells whether
-        #: the text is compiled in the scripts' own environment.
+        #: The debugger's seam: ``(text, chunk name, is_global, is_cell) -> text``, line for line; is_global tells
+        #: whether the text is compiled in the scripts' own environment.
         self.instrument: Callable[[str, str, bool, bool], str] | None = None
         #: Text of the newest chunks by chunk name, in latin-1, to show the line of an error.
         self.sources: dict[str, str] = {}
 
-    def prepare(self, text: str | bytes, chunk_name: str) -> str:
+    def prepare(self, text: str | bytes) -> str:
         """Return what Lua compiles, in latin-1.
 
         Raises:
@@ -69,7 +69,7 @@ class Loader:
         Raises:
             LimitExceeded: As `prepare`.
         """
-        source = self.prepare(text, chunk_name)
+        source = self.prepare(text)
         return source if self.instrument is None else self.instrument(source, chunk_name, is_global, False)
 
     def load(self, text: str | bytes, chunk_name: str, mode: str) -> LuaFunction:
@@ -79,7 +79,7 @@ class Loader:
             ScriptSyntaxError: It does not compile; ``details`` has chunk, line and source.
             LimitExceeded: It is too long.
         """
-        source = self.prepare(text, chunk_name)
+        source = self.prepare(text)
         self._remember(chunk_name, source)
         if self.instrument is not None:
             source = self.instrument(source, chunk_name, True, mode == "cell")
