@@ -141,7 +141,7 @@ class LuaEngine:
         code: str | bytes,
         *,
         name: str,
-        mode: Literal["script", "cell"],
+        mode: Literal["script", "cell", "value"],
         args: Sequence[str] | None = None,
         timeout_s: float | None = None,
     ) -> Execution:
@@ -150,7 +150,8 @@ class LuaEngine:
         Args:
             code: Lua text.
             name: Chunk name: `@path` for a file, `=In[3]` for a cell.
-            mode: A cell that is an expression gives `Execution.text`; a script's results are converted.
+            mode: A cell that is an expression gives `Execution.text`; a script's results are converted. "value" is a
+                cell whose value is converted as well, where it is a plain one.
             args: What `ARGS` and `arg` hold; left alone if None.
             timeout_s: Seconds until `ToolTimeout`.
 
@@ -166,7 +167,7 @@ class LuaEngine:
         failure: BaseException | None = None
         try:
             self._begin(run)
-            chunk = self._loader.load(code, name, mode)
+            chunk = self._loader.load(code, name, "script" if mode == "script" else "cell")
             if args is not None:
                 set_arguments(self._bridge, name[1:], args)
             outcome = self._entry.run(chunk, mode)
@@ -286,7 +287,8 @@ class LuaEngine:
         self._failures = Failures(self._loader, self._settings.max_memory_bytes)
         self._bridge.idle_call = self._idle_call
         install_globals(self._bridge, self._exit)
-        runner = prelude.load("runner.lua", {"finish": self._bridge.guard(self._finish)})
+        guard = self._bridge.guard
+        runner = prelude.load("runner.lua", {"finish": guard(self._finish), "take": guard(self._take)})
         run, take_trace, collect = runner
         self._entry = Entry(run, take_trace, collect, abandon, native.__getitem__)
         self._nested: NestedEntry | None = None
@@ -448,6 +450,9 @@ class LuaEngine:
 
     def _finish(self, *tokens: Any) -> None:
         self._values = [printable(value) for value in self._decoder.values(tokens)]
+
+    def _take(self, *tokens: Any) -> None:
+        self._values = [self._decoder.value(tokens)]  # for Python: bytes stay bytes
 
     def _exit(self, code: int) -> None:
         run = self._bridge.run

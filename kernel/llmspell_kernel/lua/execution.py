@@ -13,7 +13,8 @@ class Execution:
     """What a run gave.
 
     Attributes:
-        values: The results of a script, converted; empty for a cell.
+        values: The results of a script, converted; empty for a cell, but for one of the mode "value": its one value,
+            converted, where it is a plain one.
         text: The results of a cell, printed for people; None if it gave none.
         exit_code: The argument of `os.exit`, or None.
         data: The MIME bundle of a cell's one result where it has more than its text; else None.

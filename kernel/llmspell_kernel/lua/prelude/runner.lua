@@ -2,7 +2,7 @@
 -- scripts only) and the line. When the run is interrupted the hook raises in `run` itself; Python then reads the
 -- traceback with `take_trace`.
 --
--- host: finish(mode, ...) takes the encoded results
+-- host: finish(...) takes the encoded results of a script, take(...) the one value of a cell
 local native, host = ...
 local getinfo, xpcall, type, tostring, pcall = debug.getinfo, xpcall, type, tostring, pcall
 local getmetatable, format, select = getmetatable, string.format, select
@@ -101,6 +101,21 @@ function finishers.cell(...)
   local texts = {}
   for index = 1, values.n do texts[index] = native.pretty(values[index]) end
   return true, concat(texts, "\n")
+end
+
+local function take(ok, ...)
+  if ok then host.take(...) end
+end
+
+-- A cell whose value the caller wants as well as its text; one that is no plain value has the text alone.
+function finishers.value(...)
+  local value = ...
+  if type(value) == "table" then
+    if select("#", ...) == 1 then take(encode.value(value)) end
+  elseif type(value) ~= "function" and type(value) ~= "userdata" and type(value) ~= "thread" then
+    take(select("#", ...) == 1, value)
+  end
+  return finishers.cell(...)
 end
 
 -- A callback's answer: whether it took what it was called for.
