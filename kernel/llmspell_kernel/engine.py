@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
     #: ("stdout" | "stderr", text); from the engine's owner thread or its watch thread
     Write = Callable[[str, str], None]
-    EngineFactory = Callable[[ToolRegistry, Write, KernelFront], "Engine"]
+
+    class EngineFactory(Protocol):
+        """Makes an engine: that of the cells, and one for each script that a client runs apart from them."""
+
+        def __call__(
+            self, tools: ToolRegistry, write: Write, front: KernelFront, /, *, script_dir: str | None = None
+        ) -> Engine:
+            """Return an engine; `script_dir` is where `require` looks first."""
+            ...
 
 
 class Execution(Protocol):

@@ -39,6 +39,7 @@ from llmspell_kernel.handlers.inspect import inspect_request
 from llmspell_kernel.handlers.interrupt import interrupt_request
 from llmspell_kernel.handlers.is_complete import is_complete_request
 from llmspell_kernel.handlers.kernel_info import kernel_info_request
+from llmspell_kernel.handlers.script import Scripts, script_request
 from llmspell_kernel.handlers.shutdown import shutdown_request
 from llmspell_kernel.handlers.subshell import (
     create_subshell_request,
@@ -187,7 +188,7 @@ class Kernel:
         self.channels.iopub.drain()  # whoever has subscribed by now is welcomed before he hears anything else
         self.channels.iopub.publish(self.wire.message((b"status",), "status", _STARTING, EMPTY_OBJECT))
         engine = LateEngine(lambda: engine_factory(registry, self.output.write, self._front()))
-        make = self._shells(engine, registry, cell_timeout_s)
+        make = self._shells(engine, registry, engine_factory, cell_timeout_s)
         main = make(self.history)
         main.knows = lambda subshell_id: (
             subshell_id is None or (self.subshells is not None and self.subshells.knows(subshell_id))
@@ -228,21 +229,36 @@ class Kernel:
         return Dispatcher(self.wire, handlers, publish=self.channels.iopub.publish, log=self.log)
 
     def _shells(
-        self, engine: LateEngine, registry: ToolRegistry, cell_timeout_s: float | None
+        self,
+        engine: LateEngine,
+        registry: ToolRegistry,
+        engine_factory: EngineFactory,
+        cell_timeout_s: float | None,
     ) -> Callable[[History | None], Dispatcher]:
         """Return what makes the dispatcher of a shell: each counts its own cells, the main one's are remembered."""
         own_tools = OwnTools(lambda: engine.registry(registry), self.running, self.output.write)
         desk = ToolDesk(lambda: engine.registry(registry), self.running, own_tools)
         language = Languages(engine)
+        scripts = Scripts(
+            engine,
+            lambda folder: engine_factory(registry, self.output.write, self._front(), script_dir=folder),
+            registry.policy,
+            self.output,
+            self.running,
+            cell_timeout_s,
+            own_tools,
+        )
 
         def make(history: History | None) -> Dispatcher:
             cells = Cells(engine, self.output, self.running, cell_timeout_s, own_tools)
             cells.history, cells.language = history, language
-            return self._dispatcher(self._shell_handlers(cells, desk, language))
+            return self._dispatcher(self._shell_handlers(cells, desk, scripts, language))
 
         return make
 
-    def _shell_handlers(self, cells: Cells, desk: ToolDesk, language: Languages) -> dict[str, Handler]:
+    def _shell_handlers(
+        self, cells: Cells, desk: ToolDesk, scripts: Scripts, language: Languages
+    ) -> dict[str, Handler]:
         return {
             "kernel_info_request": kernel_info_request,
             "execute_request": partial(execute_request, cells),
@@ -255,6 +271,7 @@ class Kernel:
             "comm_msg": partial(comm_msg, cells),
             "comm_close": partial(comm_close, cells, self.comms),
             "tool_request": partial(tool_request, desk),
+            "script_request": partial(script_request, scripts),
         }
 
     def _serve_control(self, begin_subshells: Callable[[], Subshells]) -> None:
@@ -336,7 +353,7 @@ def _end_by_force(path: str, connection: Connection, *, is_ours: bool) -> None:
     os._exit(EXIT_FORCED)
 
 
-def _lua_engine(registry: ToolRegistry, write: Write, front: KernelFront) -> Engine:
-    from llmspell_kernel.lua import LuaEngine  # lupa is loaded once the sockets are bound
+def _lua_engine(registry: ToolRegistry, write: Write, front: KernelFront, *, script_dir: str | None = None) -> Engine:
+    from llmspell_kernel.lua import EngineSettings, LuaEngine  # lupa is loaded once the sockets are bound
 
-    return LuaEngine(registry, write=write, front=front)
+    return LuaEngine(registry, write=write, settings=EngineSettings(script_dir=script_dir), front=front)

@@ -57,11 +57,13 @@ def start(
 
         door = Door(dap_port)
 
-    def make_engine(tools: ToolRegistry, write: Callable[[str, str], None], front: KernelFront) -> LuaEngine:
+    def make_engine(
+        tools: ToolRegistry, write: Callable[[str, str], None], front: KernelFront, *, script_dir: str | None = None
+    ) -> LuaEngine:
         from llmspell_kernel.lua import LuaEngine  # lupa: after the kernel has given its first reply
 
         told = write if door is None else door.writer(write)
-        return LuaEngine(tools, write=told, settings=engine_settings(settings, None, None), front=front)
+        return LuaEngine(tools, write=told, settings=engine_settings(settings, script_dir, None), front=front)
 
     if given is None:
         output.note(f"Connection file: {connection_file}")
