@@ -6,8 +6,8 @@ import io
 
 import pytest
 
-from llmspell.parameters import read
 from llmspell_tools.errors import InvalidParameters
+from llmspell_tools.parameters import read
 
 SCHEMA = {
     "type": "object",
@@ -117,3 +117,14 @@ def test_a_closed_standard_input_is_named(monkeypatch):
 
 def test_words_go_over_what_params_gave():
     assert {"text": "new", "count": 1} == read('{"text": "old", "count": 1}', ["text=new"], SCHEMA)
+
+
+def test_another_door_says_how_files_are_read():
+    asked = []
+
+    def read_text(path, key):
+        asked.append((path, key))
+        return "[1]"
+
+    assert read(None, ["text=@a.txt", "count:=@b.json"], SCHEMA, read_text=read_text) == {"text": "[1]", "count": [1]}
+    assert asked == [("a.txt", "text"), ("b.json", "count")]

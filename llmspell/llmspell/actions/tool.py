@@ -98,7 +98,7 @@ def _values(tool: Tool, params: str | None, words: Sequence[str]) -> JsonObject:
             value = None  # read once more below, where the error is put into words
         if isinstance(value, dict):
             return value
-    from llmspell import parameters
+    from llmspell_tools import parameters
 
     return parameters.read(params, words, tool.parameters, tool.parameter_aliases)
 

@@ -6,23 +6,26 @@
     key:=@file.json  the JSON value that a file holds
 
 A key given twice makes a list where the schema wants one. What is written here goes over what ``--params`` gave.
-Files named here are read as the person who typed them, before any policy: no script and no model wrote them.
-Knows schemas, not tools; the chain checks the values afterwards. On the lean path.
+On a command line files are read as the person who typed them, before any policy: no script and no model wrote them.
+Other doors hand in how files are read. Knows schemas, not tools; the chain checks the values afterwards. On the lean
+path.
 """
 
 from __future__ import annotations
 
 import sys
 
-from llmspell import output
 from llmspell_tools.errors import InvalidParameters
-from llmspell_tools.jsontext import loads
+from llmspell_tools.jsontext import dumps, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from llmspell_tools.types import JsonObject, JsonValue
+
+    #: ``(path, parameter or None) -> text``; the path is `-` where standard input is meant.
+    ReadText = Callable[[str, str | None], str]
 
 
 def read(
@@ -30,6 +33,7 @@ def read(
     words: Sequence[str],
     schema: Mapping[str, JsonValue],
     aliases: Mapping[str, str] | None = None,
+    read_text: ReadText | None = None,
 ) -> JsonObject:
     """Return the parameters that a command line gives.
 
@@ -38,16 +42,18 @@ def read(
         words: The ``key=value`` words.
         schema: The tool's JSON Schema; only its property types are looked at.
         aliases: Other names of properties.
+        read_text: How a file that is named is read; as the person who typed it if left out.
 
     Raises:
         InvalidParameters: JSON that does not parse, a word of another form, a file that cannot be read.
     """
-    values = _whole(params) if params is not None else {}
+    read_file = read_text or _text_of
+    values = _whole(params, read_file) if params is not None else {}
     known = schema.get("properties")
     properties = known if isinstance(known, dict) else {}
     given: set[str] = set()
     for word in words:
-        key, text, as_json = _split(word)
+        key, text, as_json = _split(word, read_file)
         types = _types(properties, (aliases or {}).get(key, key))
         value = _json(text, key) if as_json else _coerced(text, types)
         if key in given:
@@ -59,11 +65,11 @@ def read(
     return values
 
 
-def _whole(params: str) -> JsonObject:
+def _whole(params: str, read_file: ReadText) -> JsonObject:
     if params == "-":
-        text, source = _text_of("-"), "standard input"
+        text, source = read_file("-", None), "standard input"
     elif params[:1] == "@":
-        text, source = _text_of(params[1:]), params[1:]
+        text, source = read_file(params[1:], None), params[1:]
     else:
         text, source = params, "--params"
     value = _json(text, source)
@@ -72,7 +78,7 @@ def _whole(params: str) -> JsonObject:
     return value
 
 
-def _split(word: str) -> tuple[str, str, bool]:
+def _split(word: str, read_file: ReadText) -> tuple[str, str, bool]:
     """Return key, text and whether the text is JSON."""
     equals = word.find("=")
     if equals < 1 or word[:equals] == ":":
@@ -81,13 +87,13 @@ def _split(word: str) -> tuple[str, str, bool]:
     as_json = word[equals - 1] == ":"
     key, text = word[: equals - 1 if as_json else equals], word[equals + 1 :]
     if text[:1] == "@" and len(text) > 1:
-        text = _text_of(text[1:], key)
+        text = read_file(text[1:], key)
     elif text[:2] == "\\@":
         text = text[1:]
     return key, text, as_json
 
 
-def _text_of(path: str, key: str | None = None) -> str:
+def _text_of(path: str, key: str | None) -> str:
     try:
         if path == "-":
             if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] # closed by the caller: `<&-`
@@ -159,7 +165,7 @@ def _kind(value: JsonValue) -> str:
         return "an array"
     if isinstance(value, str):
         return "a string"
-    return output.compact(value)
+    return dumps(value)
 
 
 def _shortened(word: str) -> str:
