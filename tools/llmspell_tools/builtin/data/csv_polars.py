@@ -115,8 +115,9 @@ def _parsed(block: bytes, delimiter: str, width: int) -> pl.DataFrame | None:
     """Return a block's fields as texts, blank ones as null; None if it is not simple."""
     if not block.endswith(b"\n"):
         block += b"\n"
-    signs = _signs_of_simple(block, delimiter.encode("ascii"), width)
-    if signs is None:
+    sign = delimiter.encode("ascii")
+    outside = _outside_quotes(block, sign, width)
+    if outside is None:
         return None
     try:
         frame = pl.read_csv(
@@ -128,19 +129,31 @@ def _parsed(block: bytes, delimiter: str, width: int) -> pl.DataFrame | None:
         )
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):  # a row with more fields, or no UTF-8
         return None
-    return frame if signs == frame.height * (width - 1) else None  # else a row with fewer
+    return frame if _are_rows_whole(block, outside, frame, sign) else None
 
 
-def _signs_of_simple(block: bytes, sign: bytes, width: int) -> int | None:
-    """Return how many delimiters a block has; None if it has blank lines, odd line ends or odd quotes."""
+def _outside_quotes(block: bytes, sign: bytes, width: int) -> list[bytes] | None:
+    """Return the parts of a block around its fields in quotes; None if it has blank lines, odd line ends or quotes."""
     if block.startswith((b"\n", b"\r", _MARK)) or (b"\r" in block and block.count(b"\r") != block.count(b"\r\n")):
         return None
     if width == 1 and (b"\n\n" in block or b"\n\r\n" in block):
         return None  # in wider tables such a line lacks delimiters
-    if b'"' not in block:
-        return block.count(sign)
-    parts = block.split(b'"')[::2]
-    return b"".join(parts).count(sign) if _are_quotes_at_ends(parts, sign) else None
+    outside = block.split(b'"')[::2]
+    return outside if len(outside) == 1 or _are_quotes_at_ends(outside, sign) else None
+
+
+def _are_rows_whole(block: bytes, outside: list[bytes], frame: pl.DataFrame, sign: bytes) -> bool:
+    """Tell whether no row has too few fields; polars fills those and says nothing.
+
+    Counting the delimiters tells; adding up the bytes of all fields is quicker, where line ends are one byte: short
+    rows and blank lines, which polars takes for rows of nulls, both lack some.
+    """
+    signs = frame.height * (frame.width - 1)
+    if b"\r" in block:
+        return b"".join(outside).count(sign) == signs
+    fields: int = sum(frame.select(pl.all().str.len_bytes().sum()).row(0))
+    quotes = 2 * (len(outside) - 1) - outside[1:-1].count(b"")  # of a doubled one, one is part of the field
+    return fields + quotes + signs + frame.height == len(block)
 
 
 def _are_quotes_at_ends(outside: list[bytes], sign: bytes) -> bool:

@@ -163,7 +163,7 @@ def random_bits() -> bytes:
     if not _bits:
         from hashlib import shake_128
 
-        _bits.append(bytes(byte & 1 for byte in shake_128(b"csv-analyzer").digest(65_537)))
+        _bits.append(shake_128(b"csv-analyzer").digest(65_537).translate(b"\0\1" * 128))
     return _bits[0]
 
 
