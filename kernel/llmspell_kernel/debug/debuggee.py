@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from llmspell_kernel.debug.peer import Peer
     from llmspell_kernel.debug.protocol import Arguments
     from llmspell_kernel.lua.debugger.points import Point, Wish
     from llmspell_kernel.lua.debugger.stops import Stop
@@ -224,8 +225,8 @@ class Host(Protocol):
         """
         ...
 
-    def attach(self, arguments: Arguments) -> Debuggee:
-        """Return the program that is there.
+    def attach(self, arguments: Arguments) -> Debuggee | Peer:
+        """Return the program that is there; a peer where it is in another process, which then answers for us.
 
         Raises:
             RequestFailed: There is none, or the client may not.

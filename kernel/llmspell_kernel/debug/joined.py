@@ -43,7 +43,10 @@ class Joined:
         if self._key is not None:
             given = arguments.text("key", "")
             if not compare_digest(given.encode("utf-8", "replace"), self._key):
-                text = 'attach needs the key of this kernel\'s connection file: "key" or "connectionFile"'
+                text = (
+                    'attach needs "key", that of this kernel\'s connection file; '
+                    'through `llmspell debug-adapter`, "connectionFile" or "kernelId" is enough'
+                )
                 raise RequestFailed("refused", text, show=True)
         return self._debuggee
 

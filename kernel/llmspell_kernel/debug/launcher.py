@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from llmspell_kernel.debug.debuggee import Debuggee
+    from llmspell_kernel.debug.peer import Peer
     from llmspell_kernel.debug.protocol import Arguments
     from llmspell_kernel.lua import Execution, LuaEngine
     from llmspell_tools.types import JsonValue
@@ -126,11 +127,18 @@ class Launcher:
     Args:
         workshop: Makes the engines.
         in_terminal: Gives the words of `Host.terminal_command`; without it programs run in this process only.
+        reach: Finds what `attach` names, in another process; without it there is nothing to attach to.
     """
 
-    def __init__(self, workshop: Workshop, in_terminal: Callable[[int], Sequence[str]] | None = None) -> None:
+    def __init__(
+        self,
+        workshop: Workshop,
+        in_terminal: Callable[[int], Sequence[str]] | None = None,
+        reach: Callable[[Arguments], Peer] | None = None,
+    ) -> None:
         self._workshop = workshop
         self._in_terminal = in_terminal
+        self._reach = reach
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._idle = Event()
         self._idle.set()
@@ -154,9 +162,11 @@ class Launcher:
             raise RequestFailed("program", answer.message, show=True)
         return answer
 
-    def attach(self, arguments: Arguments) -> Debuggee:  # noqa: ARG002 - the Host's
-        """See `Host.attach`: there is nothing to attach to."""
-        raise RequestFailed("refused", "this adapter has no running program; use launch", show=True)
+    def attach(self, arguments: Arguments) -> Peer:
+        """See `Host.attach`: what runs, runs elsewhere."""
+        if self._reach is None:
+            raise RequestFailed("refused", "this adapter has no running program; use launch", show=True)
+        return self._reach(arguments)
 
     def left(self, debuggee: Debuggee) -> None:
         """See `Host.left`."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmspell_kernel.debug.debuggee import Debuggee, Host
-    from llmspell_kernel.debug.terminal import Relay
+    from llmspell_kernel.debug.relay import Relay
     from llmspell_kernel.lua.debugger.points import Point
     from llmspell_kernel.lua.debugger.stops import Stop
     from llmspell_tools.types import JsonObject, JsonValue
@@ -85,7 +85,8 @@ class DebugSession:
     def post(self, message: JsonValue) -> None:
         """Take a message of the client."""
         if isinstance(message, dict) and message.get("type") == "response":
-            self._take_reply(message)
+            if self._relay is None or not self._relay.replied(message):
+                self._take_reply(message)
             return
         self._queue.put(lambda: self._answer(message))
 
@@ -114,13 +115,8 @@ class DebugSession:
         return self._closed.is_set()
 
     def pass_on(self, message: JsonObject) -> None:
-        """Take a message of the process in the terminal; the client has had its answer to `initialize`."""
-        if message.get("type") != "response" or message.get("command") != "initialize":
-            self._queue.put(lambda: self._write({name: each for name, each in message.items() if name != "seq"}))
-
-    def relay_ended(self) -> None:
-        """The process in the terminal has gone."""
-        self._queue.put(None)
+        """Take a message of the peer."""
+        self._queue.put(lambda: self._forward(message))
 
     # --- Listener: any thread --------------------------------------------------------------------------------------
 
@@ -170,7 +166,7 @@ class DebugSession:
         self._after.append(action)
 
     def hand_over(self, relay: Relay) -> None:
-        """Let a process in the client's terminal answer from the current request on."""
+        """Let a peer answer from the current request on."""
         self._relay = relay
 
     def program(self) -> Debuggee:
@@ -269,9 +265,14 @@ class DebugSession:
     def _write(self, message: JsonObject) -> None:
         self._seq += 1
         try:
-            self._send({"seq": self._seq, **message})
+            self._send({**message, "seq": self._seq})
         except OSError as error:
             raise _ClientGone from error
+
+    def _forward(self, message: JsonObject) -> None:
+        if self._relay is not None and message.get("type") == "request":
+            self._relay.asked(self._seq + 1, message.get("seq"))
+        self._write(message)
 
     def _answer(self, message: JsonValue) -> None:
         if self._relay is not None and isinstance(message, dict):
@@ -291,7 +292,7 @@ class DebugSession:
         if error is not None:
             self._fail(seq, command, error)
         elif self._relay is not None:
-            self._relay.send(message)  # the process in the terminal answers
+            self._relay.send(message)  # the peer answers
         for action in self._after:
             action()
 

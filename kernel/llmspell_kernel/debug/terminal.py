@@ -2,8 +2,7 @@
 
 Theory of operation. The adapter asks the client to run `llmspell debug --connect-back PORT SCRIPT` in its terminal.
 That process connects to the adapter's loopback port, shows the token that it got in its environment, and serves an
-ordinary session there (`CallBack`). The adapter sends it the client's `initialize` and `launch`, and from then on only
-passes messages on (`Relay`), with sequence numbers of its own.
+ordinary session there (`CallBack`). For the adapter it is a peer, to which it passes messages on (`relay`).
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from threading import Thread
 from time import monotonic
 
 from llmspell_kernel.debug.conversation import Conversation
-from llmspell_kernel.debug.framing import Decoder, encode
+from llmspell_kernel.debug.peer import SocketPeer
 from llmspell_kernel.debug.protocol import RequestFailed
-from llmspell_tools.errors import ConfigurationError, LlmspellError
+from llmspell_tools.errors import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,79 +37,39 @@ _PATIENCE_S = 30.0
 _KINDS = {"integratedTerminal": "integrated", "externalTerminal": "external"}
 
 
-class Relay:
-    """The adapter's end: starts the process and passes messages.
+def peer_in_terminal(session: DebugSession, arguments: Arguments) -> SocketPeer | None:
+    """Start what `launch` asks for in the client's terminal, and wait until it calls back.
 
-    Args:
-        session: The client's.
+    Returns:
+        The program; None where the host starts nothing in terminals.
+
+    Raises:
+        RequestFailed: It does not call back.
     """
+    token = secrets.token_hex(16)
+    with socket.socket() as listener:
+        listener.bind((_LOOPBACK, 0))
+        listener.listen(1)
+        command = session.host.terminal_command(listener.getsockname()[1])
+        if command is None:
+            return None
+        _ask(session, arguments, command, token)
+        return SocketPeer(_accepted(listener, token))
 
-    def __init__(self, session: DebugSession) -> None:
-        self._session = session
-        self._peer = socket.socket()
 
-    def open(self, arguments: Arguments) -> bool:
-        """Start what `launch` asks for in the client's terminal, wait until it calls back, and say who the client is.
-
-        Returns:
-            Whether it runs there; False where the host starts nothing in terminals.
-
-        Raises:
-            RequestFailed: It does not call back.
-        """
-        token = secrets.token_hex(16)
-        with socket.socket() as listener:
-            listener.bind((_LOOPBACK, 0))
-            listener.listen(1)
-            port = listener.getsockname()[1]
-            command = self._session.host.terminal_command(port)
-            if command is None:
-                return False
-            self._ask(arguments, command, token)
-            self._peer = _accepted(listener, token)
-        self.send({"seq": 0, "type": "request", "command": "initialize", "arguments": self._session.client.fields})
-        Thread(target=self._read, name="llmspell-debug-relay", daemon=True).start()
-        return True
-
-    def send(self, message: JsonObject) -> None:
-        """Pass a message of the client on; one that cannot be passed is lost with the process."""
-        try:
-            self._peer.sendall(encode(message))
-        except OSError:
-            pass  # `_read` sees the same, and ends the session
-
-    def close(self) -> None:
-        """The client has gone."""
-        try:
-            self._peer.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # it has gone by itself
-
-    def _ask(self, arguments: Arguments, command: Sequence[str], token: str) -> None:
-        console = arguments.text("console")
-        if console not in _KINDS:
-            raise RequestFailed("bad_arguments", f"'console' must be internalConsole or one of {', '.join(_KINDS)}")
-        program = arguments.text("program")
-        cwd = arguments.optional_text("cwd") or os.getcwd()
-        env = {**arguments.object("env").fields, TOKEN_VARIABLE: token}
-        words: list[JsonValue] = [*command, os.path.join(cwd, program), "--", *arguments.texts("args")]
-        asked: JsonObject = {
-            "kind": _KINDS[console], "title": f"llmspell {os.path.basename(program)}", "cwd": cwd, "args": words,
-            "env": env,
-        }  # fmt: skip
-        self._session.ask_client("runInTerminal", asked, _PATIENCE_S)
-
-    def _read(self) -> None:
-        decoder = Decoder()
-        try:
-            while data := self._peer.recv(_CHUNK):
-                for message in decoder.feed(data):
-                    if isinstance(message, dict):
-                        self._session.pass_on(message)
-        except (OSError, LlmspellError):
-            pass  # whatever it was, the process cannot be talked to any more
-        self._peer.close()
-        self._session.relay_ended()
+def _ask(session: DebugSession, arguments: Arguments, command: Sequence[str], token: str) -> None:
+    console = arguments.text("console")
+    if console not in _KINDS:
+        raise RequestFailed("bad_arguments", f"'console' must be internalConsole or one of {', '.join(_KINDS)}")
+    program = arguments.text("program")
+    cwd = arguments.optional_text("cwd") or os.getcwd()
+    env = {**arguments.object("env").fields, TOKEN_VARIABLE: token}
+    words: list[JsonValue] = [*command, os.path.join(cwd, program), "--", *arguments.texts("args")]
+    asked: JsonObject = {
+        "kind": _KINDS[console], "title": f"llmspell {os.path.basename(program)}", "cwd": cwd, "args": words,
+        "env": env,
+    }  # fmt: skip
+    session.ask_client("runInTerminal", asked, _PATIENCE_S)
 
 
 def _accepted(listener: socket.socket, token: str) -> socket.socket:
@@ -125,8 +84,6 @@ def _accepted(listener: socket.socket, token: str) -> socket.socket:
         peer.settimeout(2)
         try:
             if compare_digest(_line(peer), token.encode()):
-                peer.settimeout(None)
-                peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return peer
         except OSError:
             pass  # not the program; it may still come

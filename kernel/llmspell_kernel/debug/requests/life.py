@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from llmspell_kernel.debug.capabilities import capabilities
 from llmspell_kernel.debug.client import Client
+from llmspell_kernel.debug.peer import Peer
 from llmspell_kernel.debug.protocol import RequestFailed
+from llmspell_kernel.debug.relay import Relay
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,21 +33,25 @@ def launch(session: DebugSession, arguments: Arguments) -> None:
     _check_new(session)
     is_debugging = not arguments.flag("noDebug")
     if arguments.text("console", _INTERNAL) != _INTERNAL and session.client.has_terminal:
-        from llmspell_kernel.debug.terminal import Relay  # few clients ask for a terminal
+        from llmspell_kernel.debug.terminal import peer_in_terminal  # few clients ask for a terminal
 
-        relay = Relay(session)
-        if relay.open(arguments):
-            session.hand_over(relay)
+        peer = peer_in_terminal(session, arguments)
+        if peer is not None:
+            session.hand_over(Relay(session, peer))
             return
     _prepare(session, arguments)
     _begin(session, session.host.launch(arguments), is_debugging=is_debugging, is_launched=True)
 
 
 def attach(session: DebugSession, arguments: Arguments) -> None:
-    """Join a program that is there."""
+    """Join a program that is there, in this process or in another one that serves a session itself."""
     _check_new(session)
     _prepare(session, arguments)
-    _begin(session, session.host.attach(arguments), is_debugging=True, is_launched=False)
+    found = session.host.attach(arguments)
+    if isinstance(found, Peer):
+        session.hand_over(Relay(session, found))
+        return
+    _begin(session, found, is_debugging=True, is_launched=False)
 
 
 def configuration_done(session: DebugSession, arguments: Arguments) -> None:  # noqa: ARG001 - a handler's
