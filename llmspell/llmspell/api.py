@@ -4,6 +4,7 @@
 
     llmspell.invoke("calculator", input="2 + 2").output["result"]["result"]     # 4.0
     result = await llmspell.ainvoke("hash-calculator", timeout=5, operation="hash", input="hello")
+    llmspell.tools.calculator(input="2 + 2")                                    # the same, with completion and help
     for tool in llmspell.tools("utility"):
         print(tool.name, tool.parameters)                                       # JSON Schema 2020-12
 
@@ -25,11 +26,10 @@ from typing import TYPE_CHECKING
 from llmspell import assembly
 from llmspell.options import Options
 from llmspell_tools.definition import tool
+from llmspell_tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from llmspell_tools.definition import Tool, ToolResult
+    from llmspell_tools.definition import ToolResult
     from llmspell_tools.registry import ToolRegistry
     from llmspell_tools.types import JsonInput
 
@@ -78,10 +78,5 @@ async def ainvoke(name: str, /, *, timeout: float | None = None, **params: JsonI
     return await registry().ainvoke(name, params, timeout_s=timeout)
 
 
-def tools(category: str | None = None) -> Sequence[Tool]:
-    """Return every tool, or those of a category, sorted by name.
-
-    Each has `name`, `description`, `category`, `level`, `parameters` (JSON Schema of what it takes) and `returns`
-    (of what it gives). Imports no tool's module.
-    """
-    return registry().list(category)
+#: Every tool by name: `tools.calculator(input="2 + 2")`, `tools["hash-calculator"]`, `tools("utility")`.
+tools = Toolbox(registry)

@@ -108,6 +108,15 @@ class ToolResult:
     def __repr__(self) -> str:
         return f"ToolResult(output={self.output!r})"
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002
+        """Return what IPython and Jupyter show: the media that have something to show, else the text."""
+        from llmspell_tools.tables import bundle, tables_of  # only notebooks ask
+
+        shows_something = any(table.rows for table in tables_of(self)) or any(
+            item.get("type") == "image" for item in self.media
+        )
+        return (bundle(self) if shows_something else None) or {"text/plain": self.text}
+
 
 class Tool:
     """A tool's definition; the values are those of `tool`.

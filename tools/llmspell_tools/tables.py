@@ -10,7 +10,6 @@ Own code and no `rich`: its table costs 80 ms of imports, which is more than mos
 from __future__ import annotations
 
 from llmspell_tools.cells import cut, harmless, pad, text_of, width
-from llmspell_tools.definition import ToolResult
 from llmspell_tools.envelope import is_envelope, is_failure
 from llmspell_tools.media import Table, derive, resolve
 
@@ -18,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from llmspell_tools.definition import ToolResult
     from llmspell_tools.types import JsonObject, JsonValue
 
 __all__ = ["Table", "bundle", "data_uri", "derive", "html", "image_line", "markdown", "of_value", "tables_of", "text"]
@@ -65,15 +65,15 @@ def of_value(value: JsonValue) -> list[Table]:
 
 def _media(value: ToolResult | JsonValue) -> list[tuple[JsonObject, Table | None]]:
     """Return the media of a result, or of a value that was one in Lua, each with the table that it is."""
-    if isinstance(value, ToolResult):
-        items, outputs = value.media if value.has_media else [], [value.output]
-    elif isinstance(value, dict) and isinstance(value.get("media"), list):
+    if value is None or isinstance(value, (str, int, float, list)):
+        return []
+    if isinstance(value, dict):
         # In Lua an envelope's fields are the result's own; any other output stands under `data`.
-        listed = value["media"]
+        listed = value.get("media")
         items = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
         outputs = [value, value.get("data")]
     else:
-        return []
+        items, outputs = value.media if value.has_media else [], [value.output]
     found: list[tuple[JsonObject, Table | None]] = []
     for item in items:
         tables = (resolve(item, output) for output in outputs)
