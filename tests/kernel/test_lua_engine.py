@@ -379,6 +379,32 @@ def test_cell_that_compiles_as_it_stands_is_never_changed(engine):
     assert cell(engine, "x").text == "2"
 
 
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("a = 20\ntostring(a + 1)", '"21"'),
+        ("a = 20; tostring(a)  -- the last call", '"20"'),
+        ("local t = { f = function(_, x) return x end }\n\nt:f{\n  3,\n}", "{3}"),
+        ("a = 1\ntostring(a);", None),
+        ("tostring(1);", None),
+        ("for i = 1, 2 do\n  tostring(i)\nend", None),
+        ("s = [[\ntostring(1) --]]", None),
+        ("a = 1\nio.write('')", None),
+        ("-- says; tostring(1)", None),
+        ("do return end\ntostring(1)", None),
+    ],
+)
+def test_answer_of_a_last_call_is_shown_unless_a_semicolon_ends_it(engine, code, text):
+    assert cell(engine, code).text == text
+
+
+def test_a_last_call_is_nothing_else_than_it_was(engine):
+    """What could go on with the line before it is left alone; the text of a long string stays."""
+    cell(engine, "s = [[\ntostring(1) --]]\nf = tostring\n'x'")
+
+    assert cell(engine, "s, f").text == '"tostring(1) --"\n"x"'
+
+
 def test_line_of_an_error_is_true_in_a_cell_with_a_last_expression(engine):
     with pytest.raises(ScriptError) as caught:
         cell(engine, "local t = nil\n\nt.x")

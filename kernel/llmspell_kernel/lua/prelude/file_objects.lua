@@ -256,6 +256,9 @@ function FILE.__close(file)
   end
 end
 
+-- What a cell shows: nothing of the standard files, which `io.write` answers.
+function FILE.__mime(file) return states[file].handle ~= nil and tostring(file) end
+
 function FILE.__tostring(file)
   local state = states[file]
   if not state or state.closed then
