@@ -9,6 +9,12 @@
     ├── StdinNotImplementedError         unavailable           the client that runs the cell answers no questions
     ├── UnknownMessage                   not_found             a request of a type that this channel does not answer
     ├── UnknownSubshell                  not_found             a request for a subshell that is not there
+    ├── MagicNotFound                    not_found             a cell names a magic that there is not
+    ├── MagicMisused                     validation_error      a magic is written in another way than it is used
+    ├── PythonCellFailed                 script_error          Python code of a cell raised, or is no Python
+    ├── KernelNotFound                   not_found             no kernel has the id, file or address that was given
+    ├── KernelUnreachable                unavailable           a kernel should be there, but does not answer us
+    ├── KernelDied                       execution_error       a kernel has stopped answering in the middle of work
     └── ConfigurationError
         ├── ConnectionFileError          configuration_error   the connection file cannot be used as it is
         └── HandshakeFailed              configuration_error   whoever started the kernel does not answer
@@ -22,7 +28,10 @@ from llmspell_tools.errors import ConfigurationError, LlmspellError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llmspell_kernel.message import Message
+    from llmspell_tools.types import JsonValue
 
 
 class PeerError(LlmspellError):
@@ -72,6 +81,70 @@ class UnknownSubshell(LlmspellError):
 
     def __init__(self, subshell_id: str) -> None:
         super().__init__(f"there is no subshell {subshell_id[:64]!r}; create_subshell_request makes one")
+
+
+class KernelNotFound(LlmspellError):
+    """There is no kernel with that id, no such connection file, or an address that is none."""
+
+    code = "not_found"
+
+
+class KernelUnreachable(LlmspellError):
+    """What should be a running kernel does not answer, or does not accept our key."""
+
+    code = "unavailable"
+
+
+class KernelDied(LlmspellError):
+    """A kernel that answered before does not do so any more; whether it has done the work is not known."""
+
+    code = "execution_error"
+
+
+class MagicNotFound(LlmspellError):
+    """There is no magic of this name.
+
+    Args:
+        message: Names the nearest one.
+        line: Of the cell, from 1.
+        nearest: The names that come near, with their percent signs.
+    """
+
+    code = "not_found"
+
+    def __init__(self, message: str, *, line: int, nearest: Sequence[JsonValue] = ()) -> None:
+        super().__init__(message, details={"line": line, "nearest": [*nearest]})
+
+
+class MagicMisused(LlmspellError):
+    """A magic stands where it cannot, or what follows it cannot be read.
+
+    Args:
+        message: Says how it is written.
+        line: Of the cell, from 1.
+    """
+
+    code = "validation_error"
+
+    def __init__(self, message: str, *, line: int = 1) -> None:
+        super().__init__(message, details={"line": line})
+
+
+class PythonCellFailed(LlmspellError):
+    """Python code of a cell raised, or is no Python.
+
+    Args:
+        ename: The class of what it raised.
+        evalue: Its text.
+        traceback: As IPython shows it, with colours.
+    """
+
+    code = "script_error"
+
+    def __init__(self, ename: str, evalue: str, traceback: Sequence[str]) -> None:
+        super().__init__(evalue, details={"language": "python", "traceback": [*traceback]})
+        self.ename = ename
+        self.traceback = traceback
 
 
 class StdinNotImplementedError(LlmspellError):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from llmspell_tools.registry import OwnTools
 
 #: Variables that are no configuration keys.
-_OTHER_VARIABLES = ("LLMSPELL_HOME", "LLMSPELL_LOG", "LLMSPELL_ENGINE")
+_OTHER_VARIABLES = ("LLMSPELL_HOME", "LLMSPELL_LOG", "LLMSPELL_ENGINE", "LLMSPELL_KERNEL_KEY")
 
 
 def is_configured(options: Options) -> bool:

@@ -16,7 +16,6 @@ failure aborts nothing that is queued. The policy is the kernel's; a client cann
 from __future__ import annotations
 
 from llmspell_tools.errors import Cancelled, InvalidParameters, LlmspellError
-from llmspell_tools.jsontext import dumps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -149,7 +148,6 @@ class Wanted:
 def script_request(scripts: Scripts, request: Request) -> JsonObject:
     """Run one script; a failure is the dispatcher's error reply."""
     execution = scripts.run(request, Wanted(request.content))
-    dumps(execution.values)  # NaN, say: what has no JSON is the script's fault, and said as everywhere
     return {
         "status": "ok",
         "values": execution.values,

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 PREFIX = "LLMSPELL_"
 #: Variables that are no keys: see `places`, `logs`, the options of the command line, and `scripts/environment.sh`.
-_OTHERS = ("LLMSPELL_HOME", "LLMSPELL_CONFIG", "LLMSPELL_LOG", "LLMSPELL_ENGINE", "LLMSPELL_PYTHON")
+_OTHERS = (
+    "LLMSPELL_HOME", "LLMSPELL_CONFIG", "LLMSPELL_LOG", "LLMSPELL_ENGINE", "LLMSPELL_KERNEL_KEY", "LLMSPELL_PYTHON",
+)  # fmt: skip
 
 
 def variable_of(path: str) -> str:
