@@ -7,6 +7,7 @@ import sys
 
 from llmspell import assembly, output
 from llmspell.actions import script as scripts
+from llmspell.kernel_peer import reach
 from llmspell_kernel.debug.console import StopNotes
 from llmspell_kernel.debug.joined import Joined
 from llmspell_kernel.debug.launcher import Control, Launcher, described
@@ -83,13 +84,13 @@ def debug(
 
 
 def adapter(options: Options, *, port: int | None = None) -> int:
-    """Serve clients that launch scripts: one over standard input and output, or any number over TCP.
+    """Serve clients that launch scripts or attach to what runs: one over standard streams, or any number over TCP.
 
     Args:
         options: The global options; those of the policy hold for every script.
         port: Of the TCP server, 0 for any that is free; None for standard input and output.
     """
-    launcher = Launcher(_Workshop(options), lambda back: _terminal_command(options, back))
+    launcher = Launcher(_Workshop(options), lambda back: _terminal_command(options, back), reach)
     if port is not None:
         server = Server(launcher, port)
         server.start()

@@ -1,4 +1,4 @@
-"""``llmspell kernel start | install | uninstall``."""
+"""``llmspell kernel start | list | install | uninstall``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LATER = (("--daemon", False), ("--log-file", True), ("--pid-file", True), ("--i
 @click.group(cls=LazyGroup, no_args_is_help=True)
 @global_options()
 def kernel() -> None:
-    """Start the Jupyter kernel; install its kernelspec.
+    """Start the Jupyter kernel; list those that run; install its kernelspec.
 
     \b
     llmspell kernel install
@@ -67,6 +67,16 @@ def start(
             unavailable=given[0] if given else None,
         )
     )
+
+
+@kernel.command(name="list", cls=Command)
+@format_option()
+@global_options()
+def list_kernels(format: str | None) -> int:
+    """Show the kernels that run: id, process, folder."""
+    from llmspell.actions import kernel_list as actions
+
+    return act(lambda options: actions.list_kernels(options, format=format))
 
 
 def _place_options(function: Any) -> Any:
