@@ -55,6 +55,10 @@ class ProgressBar:
         self._next = now + _INTERVAL_S
         self._show(_line(done, total, message, now - self._begin))
 
+    def show_text(self, text: str) -> None:
+        """Show a line that somebody else has made, a kernel say, as often as it comes."""
+        self._show(text)
+
     def _show(self, text: str) -> None:
         from llmspell_tools.cells import cut, harmless  # only for work that takes its time
         from llmspell_tools.cells import width as columns_of

@@ -24,12 +24,38 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Literal, Protocol
 
+    from llmspell.client.script import Place
     from llmspell.config.settings import Settings
     from llmspell.console import Console
     from llmspell.options import Options
-    from llmspell_kernel.lua import EngineSettings, Execution, LuaEngine
+    from llmspell.progress import ProgressBar
+    from llmspell_kernel.engine import Execution
+    from llmspell_kernel.lua import EngineSettings, LuaEngine
     from llmspell_tools.definition import CancelSignal
     from llmspell_tools.types import JsonObject, JsonValue
+
+    class Runner(Protocol):
+        """What runs a source: an engine here, or a kernel elsewhere."""
+
+        def execute(
+            self,
+            code: str,
+            *,
+            name: str,
+            mode: Literal["script", "cell"],
+            args: Sequence[str] | None = None,
+            timeout_s: float | None = None,
+        ) -> Execution:
+            """See `LuaEngine.execute`."""
+            ...
+
+        def interrupt(self) -> None:
+            """Stop it; any thread."""
+            ...
+
+        def close(self) -> None:
+            """Free it."""
+            ...
 
     class Attendant(Protocol):
         """Sees an engine before and while it runs; `llmspell.actions.debug` has one."""
@@ -54,7 +80,7 @@ class Source:
         args: What the script is given.
     """
 
-    __slots__ = ("args", "code", "folder", "mode", "name")
+    __slots__ = ("args", "code", "folder", "is_elsewhere", "mode", "name")
 
     mode: Literal["script", "cell"]
 
@@ -66,6 +92,8 @@ class Source:
         self.mode = mode
         self.folder = folder
         self.args = tuple(args)
+        #: Whether a kernel runs it, not this process.
+        self.is_elsewhere = False
 
 
 def run(
@@ -74,7 +102,7 @@ def run(
     *,
     timeout_s: float | None = None,
     engine: str | None = None,
-    connect: str | None = None,
+    connect: Place | None = None,
     attendant: Attendant | None = None,
 ) -> int:
     """Run the script ``words[0]`` (``-``: standard input) with the other words as its arguments.
@@ -84,23 +112,24 @@ def run(
         words: Script and arguments.
         timeout_s: Seconds that it may run.
         engine: Language, or None.
-        connect: Not available yet.
+        connect: The kernel to run it in, instead of this process.
         attendant: Whoever wants the engine before it runs: a debugger.
 
     Returns:
         What the script gave `os.exit`, else 0.
     """
-    _require_lua(engine, connect)
+    _require_lua(engine)
     script, args = words[0], words[1:]
     if script == "-":
-        return _run(options, Source(_standard_input(), "=stdin", "script", None, args), timeout_s, attendant)
+        source = Source(_standard_input(), "=stdin", "script", None, args)
+        return _run(options, source, timeout_s, attendant, connect)
     source = Source("", "@" + script, "script", _folder(script), args)
     try:
         source.code = _read(script)
     except ScriptFileNotFound as error:
         _show_failure(source, "", error, options.format())
         raise
-    return _run(options, source, timeout_s, attendant)
+    return _run(options, source, timeout_s, attendant, connect)
 
 
 def execute(
@@ -109,19 +138,17 @@ def execute(
     *,
     timeout_s: float | None = None,
     engine: str | None = None,
-    connect: str | None = None,
+    connect: Place | None = None,
 ) -> int:
     """Run ``words[0]``, a piece of Lua given on the command line; the value of a bare expression is printed."""
-    _require_lua(engine, connect)
-    return _run(options, Source(words[0], "=exec", "cell", None, ()), timeout_s)
+    _require_lua(engine)
+    return _run(options, Source(words[0], "=exec", "cell", None, ()), timeout_s, connect=connect)
 
 
-def _require_lua(engine: str | None, connect: str | None) -> None:
+def _require_lua(engine: str | None) -> None:
     chosen = engine or os.environ.get("LLMSPELL_ENGINE") or "lua"
     if chosen != "lua":
         raise ToolUnavailable(f"engine '{chosen}' is not available yet; use --engine lua")
-    if connect is not None:
-        raise ToolUnavailable("--connect is not available yet; without it the code runs in this process")
 
 
 def _standard_input() -> str:
@@ -149,20 +176,27 @@ def _read(script: str) -> str:
         raise ScriptFileNotFound(text, details={"path": script}, exit_status=2) from None
 
 
-def _run(options: Options, source: Source, timeout_s: float | None, attendant: Attendant | None = None) -> int:
+def _run(
+    options: Options,
+    source: Source,
+    timeout_s: float | None,
+    attendant: Attendant | None = None,
+    connect: Place | None = None,
+) -> int:
     from llmspell.console import Console  # only where something runs
-    from llmspell.interrupts import Interrupts  # costs `signal`, which imports enum
 
     style = options.format()
+    bar = None if options.quiet else assembly.progress_bar()
+    console = Console(keep=style in JSON_FORMATS, bar=bar)
+    if connect is not None:
+        return _run_elsewhere(options, source, timeout_s, console, bar, connect)
     try:
         settings = assembly.settings(options)
         registry = assembly.from_settings(options, settings, source.folder)
     except LlmspellError as error:
         _show_failure(source, "", error, style)
         raise
-    bar = None if options.quiet else assembly.progress_bar()
     context = registry.context(progress=bar, ask=assembly.asker(options))
-    console = Console(keep=style in JSON_FORMATS, bar=bar)
     from llmspell.front import TerminalFront  # with the engine
     from llmspell_kernel.lua import LuaEngine  # imports lupa
 
@@ -178,12 +212,55 @@ def _run(options: Options, source: Source, timeout_s: float | None, attendant: A
         context.signal.set()
         engine.interrupt()
 
-    console.stop = stop
+    def ready() -> None:
+        if attendant is not None:
+            attendant.ready(engine, stop, context.signal)
+
     limit = timeout_s if timeout_s is not None else configured_timeout(settings)
+    return _watched(engine, source, console, style, limit, stop, ready)
+
+
+def _run_elsewhere(
+    options: Options,
+    source: Source,
+    timeout_s: float | None,
+    console: Console,
+    bar: ProgressBar | None,
+    connect: Place,
+) -> int:
+    """Run a source in a kernel; its policy, settings and limits hold there."""
+    from llmspell.client.script import RemoteLua  # imports zmq
+
+    source.is_elsewhere = True
+    style = options.format()
+    try:
+        engine = RemoteLua(options, connect, source.folder, console, bar)
+    except LlmspellError as error:
+        _show_failure(source, "", error, style)
+        raise
+    return _watched(engine, source, console, style, timeout_s, engine.interrupt, _nothing)
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _watched(
+    engine: Runner,
+    source: Source,
+    console: Console,
+    style: str,
+    limit: float | None,
+    stop: Callable[[], None],
+    ready: Callable[[], None],
+) -> int:
+    """Run a source, stop it at a signal, close its engine; return the exit status."""
+    from llmspell.interrupts import Interrupts  # costs `signal`, which imports enum
+
+    console.stop = stop
     with Interrupts(stop) as interrupts:
         try:
-            if attendant is not None:
-                attendant.ready(engine, stop, context.signal)
+            ready()
             status = _execute(engine, source, console, style, limit)
         except (Cancelled, KeyboardInterrupt):
             if console.failure is not None:
@@ -202,7 +279,7 @@ def _run(options: Options, source: Source, timeout_s: float | None, attendant: A
     return status
 
 
-def _execute(engine: LuaEngine, source: Source, console: Console, style: str, timeout_s: float | None) -> int:
+def _execute(engine: Runner, source: Source, console: Console, style: str, timeout_s: float | None) -> int:
     try:
         execution = _executed(engine, source, style, timeout_s)
     except LlmspellError as error:
@@ -221,7 +298,7 @@ def _execute(engine: LuaEngine, source: Source, console: Console, style: str, ti
     return execution.exit_code or 0
 
 
-def _executed(engine: LuaEngine, source: Source, style: str, timeout_s: float | None) -> Execution:
+def _executed(engine: Runner, source: Source, style: str, timeout_s: float | None) -> Execution:
     """Run a source; a bare expression that is to be shown as a table gives its value, not the text of a cell."""
     if source.mode == "cell" and style in TABULAR:
         try:
@@ -268,7 +345,7 @@ def _show_failure(source: Source, printed: str, error: LlmspellError, style: str
 def _facts(source: Source, status: str) -> JsonObject:
     return {
         "status": status,
-        "mode": "embedded",
+        "mode": "connected" if source.is_elsewhere else "embedded",
         "script_length": len(source.code),
         "args_count": len(source.args),
         "streaming": False,

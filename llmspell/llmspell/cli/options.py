@@ -117,6 +117,16 @@ def timeout_option(what: str) -> Callable[[Any], Any]:
     )  # fmt: skip
 
 
+def connect_options(function: Any) -> Any:
+    """Add ``--connect`` and ``--key``: work in a running kernel."""
+    return _all(
+        [
+            click.option("--connect", metavar="KERNEL", help="In a running kernel: its ID, FILE or HOST:PORT."),
+            click.option("--key", metavar="KEY", help="The kernel's key, for HOST:PORT; or in LLMSPELL_KERNEL_KEY."),
+        ]
+    )(function)
+
+
 def _all(decorators: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:
     def decorate(function: Any) -> Any:
         for each in reversed(decorators):

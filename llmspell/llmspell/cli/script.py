@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from llmspell.cli.main import act
-from llmspell.cli.options import global_options, policy_options, timeout_option
+from llmspell.cli.options import connect_options, global_options, policy_options, timeout_option
 from llmspell.cli.sections import Command
+
+if TYPE_CHECKING:
+    from llmspell.client.script import Place
 
 _ENGINES = {"lua": "lua", "javascript": "javascript", "js": "javascript", "python": "python"}
 
@@ -17,11 +20,22 @@ def _engine(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     return _ENGINES[value] if value else None
 
 
+def _place(connect: str | None, key: str | None, shared: bool) -> Place | None:
+    if connect is None:
+        if key is not None or shared:
+            raise click.UsageError(f"{'--key' if key is not None else '--shared'} goes with --connect.")
+        return None
+    from llmspell.client.script import Place  # few runs connect
+
+    return Place(connect, key, shared=shared)
+
+
 def _script_options(function: Any) -> Any:
     for decorate in (
         click.option("--rag-profile", hidden=True, expose_value=False),
         click.option("--stream", is_flag=True, hidden=True, expose_value=False),
-        click.option("--connect", metavar="ADDR", help="Run in a kernel elsewhere (not available yet)."),
+        connect_options,
+        click.option("--shared", is_flag=True, help="With --connect: in the Lua state of the kernel's cells."),
         click.option(
             "--engine", type=click.Choice([*_ENGINES]), callback=_engine, metavar="NAME",
             help="lua; javascript and python are not available yet.",
@@ -44,6 +58,8 @@ def run(
     timeout_s: float | None,
     engine: str | None,
     connect: str | None,
+    key: str | None,
+    shared: bool,
 ) -> int:
     """Run a Lua script, or standard input where SCRIPT is "-".
 
@@ -53,6 +69,9 @@ def run(
     llmspell run report.lua -- 2012 --kind rain
     echo 'print(1 + 1)' | llmspell run -
 
+    With --connect the script runs in a kernel that is there already (see `llmspell kernel list`), in a fresh Lua
+    state unless --shared; what it prints, asks and returns reaches this terminal, and Ctrl-C stops it there.
+
     What the script returns is printed after its own output. As json one object is printed: status, mode,
     script_length, args_count, streaming, result (the output and the returned value) and value.
 
@@ -61,9 +80,8 @@ def run(
     """  # noqa: D301 - click marks paragraphs with a backspace
     from llmspell.actions import script as actions  # help needs no tools
 
-    return act(
-        lambda options: actions.run(options, (script, *args), timeout_s=timeout_s, engine=engine, connect=connect)
-    )
+    place = _place(connect, key, shared)
+    return act(lambda options: actions.run(options, (script, *args), timeout_s=timeout_s, engine=engine, connect=place))
 
 
 @click.command("exec", cls=Command)
@@ -76,6 +94,8 @@ def exec_(
     timeout_s: float | None,
     engine: str | None,
     connect: str | None,
+    key: str | None,
+    shared: bool,
 ) -> int:
     """Run a piece of Lua; the value of a bare expression is printed.
 
@@ -85,4 +105,5 @@ def exec_(
     """  # noqa: D301 - click marks paragraphs with a backspace
     from llmspell.actions import script as actions
 
-    return act(lambda options: actions.execute(options, (code,), timeout_s=timeout_s, engine=engine, connect=connect))
+    place = _place(connect, key, shared)
+    return act(lambda options: actions.execute(options, (code,), timeout_s=timeout_s, engine=engine, connect=place))
