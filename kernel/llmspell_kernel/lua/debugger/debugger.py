@@ -10,46 +10,31 @@ after `INSPECTION_S`, as it stops a run. While nothing is attached, nothing here
 
 from __future__ import annotations
 
-from queue import SimpleQueue
-from threading import Event, RLock
+from contextlib import suppress
+from threading import RLock
 
 from llmspell_kernel.lua.convert import human_text, to_lua_text
-from llmspell_kernel.lua.debugger.asking import INSPECTION_S, Questions, message_of
+from llmspell_kernel.lua.debugger.asking import Questions, message_of
 from llmspell_kernel.lua.debugger.messages import counts
 from llmspell_kernel.lua.debugger.points import Points
 from llmspell_kernel.lua.debugger.stops import NotStopped, Stop
+from llmspell_kernel.lua.debugger.tool_gate import ToolGate
+from llmspell_kernel.lua.debugger.waiting import Waiting
 from llmspell_kernel.lua.prelude_loader import prelude_text
 from llmspell_tools.errors import ToolExecutionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, TypeAlias
+    from typing import Any
 
     from llmspell_kernel.lua.debugger.points import Point, Wish
     from llmspell_kernel.lua.debugger.stops import Listener
     from llmspell_kernel.lua.engine import LuaEngine
     from llmspell_kernel.lua.interrupt import Run
 
-    #: To the stopped script: a question, how to go on (None: not at all), or something to do.
-    _Item: TypeAlias = "_Call | str | Callable[[Any], None] | None"
 
-
-#: What a waiting caller allows a question beyond its own limit.
-_PATIENCE_S = 5.0
 _PRELUDE = ("debug_values", "debug_frames", "debugger")
-
-
-class _Call:
-    """A question to the stopped script, and its answer."""
-
-    __slots__ = ("answer", "args", "done", "name")
-
-    def __init__(self, name: str, args: tuple[object, ...]) -> None:
-        self.name = name
-        self.args = args
-        self.done = Event()
-        self.answer: tuple[Any, ...] | None = None
 
 
 class LuaDebugger:
@@ -66,13 +51,13 @@ class LuaDebugger:
         self._safe_points = engine.safe_points
         self._lock = RLock()
         self._listener: Listener | None = None
-        self._inbox: SimpleQueue[_Item] | None = None
         self._questions = Questions(engine)
+        self._waiting = Waiting(self._questions, self._safe_points.post)
+        #: Where scripts call tools: for who debugs those as well.
+        self.tool_gate = ToolGate(engine, self._waiting, self._questions, lambda: self._do(self._apply))
         self._stepping: Run | None = None
         self._api_loaded = False
         self._filters: Mapping[str, str | None] = {}
-        #: Where and why the script is stopped; None while it runs.
-        self.stop: Stop | None = None
         self.points = Points(_read, self._point_changed) if points is None else points
         self.points.renew(self._point_changed)
 
@@ -82,6 +67,11 @@ class LuaDebugger:
     def is_attached(self) -> bool:
         """Whether somebody listens."""
         return self._listener is not None
+
+    @property
+    def stop(self) -> Stop | None:
+        """Where and why the script is stopped; None while it runs."""
+        return self._waiting.stop
 
     def attach(self, listener: Listener) -> None:
         """Begin to watch; what was loaded before is known by its chunk names."""
@@ -102,10 +92,11 @@ class LuaDebugger:
             self._filters = {}
             self._engine.loader.instrument = None
             self.points = Points(self.points.read, self._point_changed)
-            inbox = self._inbox
+            self.tool_gate.watch(None)
         self._safe_points.post(self._remove)
-        if inbox is not None:
-            inbox.put("continue")
+        if self.stop is not None:
+            with suppress(NotStopped):  # it has gone on by itself
+                self._waiting.go_on("continue")
 
     def set_lines(self, path: str, wishes: Sequence[Wish]) -> list[Point]:
         """Replace the breakpoints of a file; they hold from the script's next safe point on."""
@@ -136,10 +127,7 @@ class LuaDebugger:
         Raises:
             NotStopped: It runs.
         """
-        with self._lock:
-            if self._inbox is None or self.stop is None:
-                raise NotStopped("the script is not stopped")
-            self._inbox.put(mode)
+        self._waiting.go_on(mode)
 
     def inspect(self, name: str, *args: object) -> tuple[Any, ...]:
         """Ask the stopped script: an operation of `debug_frames.lua`, its results with texts decoded.
@@ -148,24 +136,12 @@ class LuaDebugger:
             NotStopped: It runs.
             ToolExecutionError: The expression failed or took too long.
         """
-        call = _Call(name, args)
-        with self._lock:
-            if self._inbox is None or self.stop is None:
-                raise NotStopped("the script is not stopped")
-            self._inbox.put(call)
-        if not call.done.wait(INSPECTION_S + _PATIENCE_S):
-            raise ToolExecutionError("the stopped script does not answer")
-        if call.answer is None:
-            raise NotStopped("the script went on before it was asked")
-        return _checked(call.answer)
+        return _checked(self._waiting.ask(name, *args))
 
     def _do(self, job: Callable[[Any], None]) -> None:
         """Run a job on the owner thread soon, whether the script is stopped, runs, or is to come."""
-        with self._lock:
-            if self._inbox is not None:
-                self._inbox.put(job)
-                return
-        self._safe_points.post(job)
+        if not self._waiting.do(job):
+            self._safe_points.post(job)
 
     def _point_changed(self, point: Point) -> None:
         listener = self._listener
@@ -180,6 +156,8 @@ class LuaDebugger:
                 "hit": self._quietly(self._hit), "stepped": self._quietly(self._stepped),
                 "broke": self._quietly(self._broke), "failed": self._quietly(self._failed),
                 "group_at": self._group_at, "push": self._engine.states.append, "answer": self._questions.take,
+                "entering": self.tool_gate.entering, "left": self.tool_gate.left,
+                "back": self._quietly(self._came_back),
             })  # fmt: skip
             for name in _PRELUDE:
                 api["load"](name, prelude_text(f"{name}.lua"), table)
@@ -203,6 +181,7 @@ class LuaDebugger:
         for line, name, key in hooked:
             api["watch_line"](line, to_lua_text(name), key)
         api["filter"]("uncaught" in self._filters, "all" in self._filters)
+        api["watch_tools"](self.tool_gate.watched)
         api["arm"]()
 
     def _instrument(self, text: str, name: str, is_global: bool, is_cell: bool) -> str:
@@ -264,6 +243,9 @@ class LuaDebugger:
     def _broke(self, api: Any) -> None:
         self._wait(api, Stop("breakpoint", api["look"](), text="Debug.breakpoint()"))
 
+    def _came_back(self, api: Any) -> None:
+        self._wait(api, Stop("step", api["look"]()))
+
     def _failed(self, api: Any, text: str, is_caught: bool, dead: int | None = None) -> None:
         thread = api["look"](dead)
         names = [name for name in (("all",) if is_caught else ("uncaught", "all")) if name in self._filters]
@@ -279,46 +261,11 @@ class LuaDebugger:
             return
         api["halt"]()
         self._bridge.output.flush()
-        inbox: SimpleQueue[_Item] = SimpleQueue()
-        forget = run.context.signal.on_set(lambda: inbox.put(None))
-        since = run.pause()
-        with self._lock:
-            self._inbox, self.stop = inbox, stop
-        mode: str | None = None
-        try:
-            listener.stopped(stop)
-            mode = self._serve(api, inbox)
-        finally:
-            with self._lock:
-                self._inbox = self.stop = None
-            forget()
-            run.unpause(since)
-            self._clear(inbox)
+        mode = self._waiting.wait(api, run, stop, lambda: listener.stopped(stop))
         if mode is not None and run.reason is None:
             self._stepping = run
             api["go_on"](mode)
         listener.resumed(mode or "continue")
-
-    def _serve(self, api: Any, inbox: SimpleQueue[_Item]) -> str | None:
-        """Answer until the script shall go on; None if it was interrupted."""
-        while True:
-            item = inbox.get()
-            if item is None or isinstance(item, str):
-                return item
-            if isinstance(item, _Call):
-                item.answer = self._questions.ask(api, item.name, *item.args)
-                item.done.set()
-            else:
-                item(api)
-
-    def _clear(self, inbox: SimpleQueue[_Item]) -> None:
-        """Refuse the questions that came too late; what was set holds from the next safe point on."""
-        while not inbox.empty():
-            item = inbox.get()
-            if isinstance(item, _Call):
-                item.done.set()
-            elif callable(item):
-                self._safe_points.post(item)
 
     # --- owner thread: breakpoints ---------------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@
 -- frames are found.
 --
 -- host: hit(api, key), stepped(api, reason), broke(api), failed(api, text, is_caught, dead thread or nil),
---       group_at(source, line), push(address), answer(...)
+--       group_at(source, line), push(address), answer(...), entering(tool, by a step into it), left() -> whether to stop,
+--       back(api): around calls of tools, see tool_gate.py
 local native, host = ...
 local OWN = "=[llmspell]"
 local frames = native.debug_frames
@@ -38,7 +39,12 @@ end
 
 -- The line hook -------------------------------------------------------------------------------------------------------
 
-local function set_mask() native.hook_mask = (step or native.next(slow)) and "l" or "" end
+local watched, around = "never", nil -- calls of tools
+
+local function set_mask()
+  native.hook_mask = (step or native.next(slow)) and "l" or ""
+  native.set_around((watched == "always" or watched == "steps" and step and step.is_into) and around or nil)
+end
 
 local function has_slow(line, source)
   local lines = slow[line]
@@ -98,6 +104,25 @@ function native.on_break()
   host.broke(api)
 end
 marks[native.on_break] = true
+
+-- Calls of tools -----------------------------------------------------------------------------------------------------
+
+-- Something may have been set while the tool ran: it holds for the script's own lines from here on.
+local function left(...)
+  if host.left() then
+    host.back(api)
+  else
+    hook_here(native.hook_mask)
+  end
+  return ...
+end
+marks[left] = true
+
+function around(call, name, ...)
+  host.entering(name, step ~= nil and step.is_into == true)
+  return left(call(name, ...))
+end
+marks[around] = true
 
 -- Coroutines ----------------------------------------------------------------------------------------------------------
 
@@ -180,6 +205,19 @@ function api.look(dead)
   return dead or frames.id_of(running())
 end
 
+-- The same where the script has called a tool that is stopped; Python calls it on the main state.
+function api.look_from_tool()
+  local co = native.active_coroutines()[1] or native.main_state
+  frames.stopped(co, marks)
+  return frames.id_of(co)
+end
+
+-- Says which calls of tools are told of: "never", "steps" or "always".
+function api.watch_tools(which)
+  watched = which
+  set_mask()
+end
+
 -- Forgets a step: the script has stopped.
 function api.halt()
   step = nil
@@ -206,7 +244,7 @@ function api.go_on(mode)
   step = nil
   if mode ~= "continue" then
     local level = script_level()
-    step = { mode = "in", co = running(), reason = "step" }
+    step = { mode = "in", co = running(), reason = "step", is_into = mode == "in" }
     if level then
       local info = getinfo(level, "fl")
       step.mode, step.depth, step.func, step.line = mode, depth_from(level - 1), info.func, info.currentline
@@ -267,7 +305,7 @@ end
 
 -- Leaves nothing: instrumented statements find no flag set.
 function api.detach()
-  step, just_stopped, filters = nil, nil, {}
+  step, just_stopped, filters, watched = nil, nil, {}, "never"
   for key in native.next, flags do flags[key] = nil end
   slow = {}
   set_mask()

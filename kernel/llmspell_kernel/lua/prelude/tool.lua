@@ -109,10 +109,15 @@ local function finish(name, prefix, ok, ...)
   return raise((prefix or "Tool execution failed: ") .. message)
 end
 
-local registered, is_main = false, coroutine.running
+local registered, around, is_plain, is_main = false, nil, true, coroutine.running
 local function unbound(...)
   unbind()
   return ...
+end
+
+local function cross(send_as, name, ...)
+  if around then return around(send_as, name, ...) end
+  return send_as(name, ...)
 end
 
 -- A tool written in Lua may be called, at any depth: then Python needs the dispatcher as this coroutine has it.
@@ -122,10 +127,16 @@ local function send(send_as, name, ...)
     local _, main = is_main()
     if not main then
       bind(dispatch)
-      return unbound(send_as(name, ...))
+      return unbound(cross(send_as, name, ...))
     end
   end
-  return send_as(name, ...)
+  return cross(send_as, name, ...)
+end
+
+-- A debugger's function about every call: `around(call, name, ...)` answers what the call does; nil for none.
+function native.set_around(f)
+  around = f
+  is_plain = not registered and not f
 end
 
 local function sent_stream(name, ok, ...)
@@ -144,8 +155,8 @@ local function start(name, params)
     end
     buffer[size + 1], buffer[size + 2], size = key, value, size + 2
   end
-  if registered then return send(call, name, unpack(buffer, 1, size)) end
-  return call(name, unpack(buffer, 1, size))
+  if is_plain then return call(name, unpack(buffer, 1, size)) end
+  return send(call, name, unpack(buffer, 1, size))
 end
 
 local function params_of(params)
@@ -225,7 +236,7 @@ local function register(definition)
   local before = added(encode.value(plain))
   if before then implementations[before] = nil end
   implementations[definition.name] = execute
-  registered = true
+  registered, is_plain = true, false
   forget()
 end
 
