@@ -1,11 +1,8 @@
-"""The five sockets of a kernel. With `frames` the only module that imports zmq; it knows no message.
+"""The five sockets of a kernel, opened and bound, and the two that take requests. They know no message.
 
-Who may touch what:
-- `RequestChannel` (shell, control): receive, hold and send on the one thread that serves it; `wake` from any thread.
-  Shell's socket goes to a reader thread when there are subshells (`relay`): whoever holds its lock uses it.
-- `Publisher` (iopub): publish from any thread, under its lock, which is all that libzmq asks for.
-- `ServicePort` (heartbeat, and the file descriptors handed in): on the service thread.
-- `StdinChannel`: on the main thread, which reads it only while it waits for an answer (`stdin`).
+Who may touch what: receive, hold and send of a `RequestChannel` (shell, control) on the one thread that serves it;
+`wake` from any thread. Shell's socket goes to a reader thread when there are subshells (`relay`): whoever holds its
+lock uses it. For the other sockets see `ports`; with `frames` these are the modules that import zmq.
 
 No call polls on the way of a request: shell and control block in receive. Each also binds a random inproc endpoint,
 by which `wake` ends that wait from another thread. Only while replies wait for a client that does not read does
@@ -31,6 +28,7 @@ from llmspell_kernel import frames as framing
 from llmspell_kernel.connection import PORTS, Connection, bind_failure
 from llmspell_kernel.errors import ConnectionFileError
 from llmspell_kernel.outbox import FULL, GONE, SENT, Outbox
+from llmspell_kernel.ports import Publisher, ServicePort, StdinChannel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,8 +44,6 @@ _REPLY_HIGH_WATER = 1_000
 _PUBLISH_HIGH_WATER = 10_000
 _LINGER_MS = 1_000
 _RETRY_MS = 5
-_MAX_DRAIN = 1_000
-_MAX_TOPIC_BYTES = 256
 
 
 class Relayed(Protocol):
@@ -217,129 +213,6 @@ class RequestChannel:
                 raise
             return GONE
         return SENT
-
-
-class StdinChannel:
-    """The stdin ROUTER socket: a question goes to one client, answers come back.
-
-    Args:
-        socket: Bound and set up, with ROUTER_MANDATORY, so that a client without a stdin channel is noticed.
-        transport: How to send and receive.
-    """
-
-    def __init__(self, socket: ByteSocket, transport: tuple[framing.Send, framing.Receive]) -> None:
-        self._socket = socket
-        self._send, self._receive = transport
-
-    def send(self, frames: Frames) -> bool:
-        """Send; False where the client in the first frame is not connected or does not read."""
-        try:
-            self._send(self._socket, frames, framing.NOBLOCK)
-        except zmq.ZMQError as error:
-            if error.errno not in (zmq.EHOSTUNREACH, zmq.EAGAIN):
-                raise
-            return False
-        return True
-
-    def receive(self, timeout_ms: int) -> Frames | None:
-        """Return the next message; None where none came in time."""
-        if not self._socket.poll(timeout_ms):
-            return None
-        return self._receive(self._socket, framing.NOBLOCK)
-
-    def close(self) -> None:
-        """Close the socket."""
-        self._socket.close(0)
-
-
-class Publisher:
-    """The iopub XPUB socket.
-
-    Args:
-        socket: Bound and set up.
-        transport: How to send and receive.
-        welcome: Makes the `iopub_welcome` message for a topic.
-    """
-
-    def __init__(
-        self,
-        socket: ByteSocket,
-        transport: tuple[framing.Send, framing.Receive],
-        welcome: Callable[[bytes], Frames],
-    ) -> None:
-        self._socket = socket
-        self._send, self._receive = transport
-        self._welcome = welcome
-        self._lock = threading.Lock()
-        self._is_closed = False
-
-    @property
-    def descriptor(self) -> int:
-        """The file descriptor that becomes readable when subscriptions may have arrived."""
-        return int(self._socket.FD)
-
-    def publish(self, frames: Frames) -> None:
-        """Send to every subscriber of the topic in the first frame; never waits."""
-        with self._lock:
-            if not self._is_closed:
-                self._send(self._socket, frames, 0)
-
-    def drain(self) -> None:
-        """Read the subscriptions that have arrived and welcome each."""
-        with self._lock:
-            for _ in range(_MAX_DRAIN):
-                if self._is_closed:
-                    return
-                try:
-                    event = self._receive(self._socket, framing.NOBLOCK)[0]
-                except zmq.Again:
-                    return
-                if event[:1] == b"\1" and len(event) <= _MAX_TOPIC_BYTES:
-                    self._send(self._socket, self._welcome(event[1:]), 0)
-
-    def close(self) -> None:
-        """Close the socket; what was published still gets a second to leave."""
-        with self._lock:
-            self._is_closed = True
-            self._socket.close(_LINGER_MS)
-
-
-class ServicePort:
-    """The heartbeat socket, polled together with plain file descriptors.
-
-    A ROUTER that returns every message as it came serves REQ and DEALER clients alike and has no state to get stuck in.
-    """
-
-    def __init__(
-        self, socket: ByteSocket, transport: tuple[framing.Send, framing.Receive], descriptors: Iterable[int]
-    ) -> None:
-        self._socket = socket
-        self._send, self._receive = transport
-        self._poller = zmq.Poller()
-        self._poller.register(socket, zmq.POLLIN)
-        for descriptor in descriptors:
-            self._poller.register(descriptor, zmq.POLLIN)
-
-    def wait(self, timeout_ms: int) -> list[int]:
-        """Answer heartbeats; return the descriptors that are readable, at the latest after the timeout."""
-        ready: list[int] = []
-        for source, _ in self._poller.poll(timeout_ms):
-            if isinstance(source, int):
-                ready.append(source)
-            else:
-                self._echo()
-        return ready
-
-    def _echo(self) -> None:
-        try:
-            for _ in range(_MAX_DRAIN):
-                self._send(self._socket, self._receive(self._socket, framing.NOBLOCK), framing.NOBLOCK)
-        except zmq.Again:
-            pass  # all echoed, or a client that does not read its beats
-
-    def close(self) -> None:
-        """Close the socket."""
-        self._socket.close(0)
 
 
 class Channels:

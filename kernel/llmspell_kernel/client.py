@@ -1,4 +1,4 @@
-"""A client of a running kernel: the other end of its five sockets. With `channels` and `frames` all that imports zmq.
+"""A client of a running kernel: the other end of its five sockets. One of the few modules that import zmq.
 
 Our own, on the kernel's `Wire`, because a command that connects for one call should not take longer than the call:
 importing `jupyter_client` costs five times what this does.

@@ -5,7 +5,7 @@ execute_request (one message in, four out) 94 µs against 12 µs of the calls he
 `zmq.backend.Socket` with integer flags and read `Frame.more` (measured on pyzmq 27.3). That class is semi-public, so
 `choose` tries it on a pair of sockets and takes the plain calls when anything differs; a test runs both.
 
-Knows no Jupyter. `channels` is the only user.
+Knows no Jupyter. `channels` and `ports` use it.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 The launcher gives a registration file instead of a connection file: where it listens, a kernel id and a key. The kernel
 binds, connects a DEALER socket there, sends one signed frame with its ports, and waits for a signed acknowledgement.
 Spec: Jupyter messaging 5.6, "Kernel startup handshake" (JEP 66); the file's form is in jupyter_client's "Making
-kernels". Called before a kernel serves; with `channels` and `frames` one of the modules that import zmq.
+kernels". Called before a kernel serves; one of the few modules that import zmq.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from llmspell_kernel.channels import Publisher, ServicePort
     from llmspell_kernel.lifecycle import Lifecycle, ParentWatch
+    from llmspell_kernel.ports import Publisher, ServicePort
     from llmspell_kernel.running import Running
     from llmspell_kernel.signals import SignalPipe
 
