@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 import subprocess
 import sys
 import tracemalloc
@@ -96,6 +97,7 @@ def test_only_what_an_encoder_makes_is_decoded(text):
     assert base64.b64encode(content).decode() == "".join(text.split())
 
 
+@pytest.mark.skipif(shutil.which("base64") is None, reason="needs base64")
 def test_a_file_of_the_base64_program_is_decoded(tmp_path):
     content = os.urandom(3_000_001)
     (tmp_path / "data.bin").write_bytes(content)
@@ -113,6 +115,7 @@ def test_a_file_of_the_base64_program_is_decoded(tmp_path):
     }
 
 
+@pytest.mark.skipif(shutil.which("base64") is None, reason="needs base64")
 def test_a_file_is_encoded_as_the_base64_program_does(tmp_path):
     content = os.urandom(2_000_003)
     (tmp_path / "data.bin").write_bytes(content)

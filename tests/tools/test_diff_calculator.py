@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+import shutil
 import subprocess
 
 import pytest
@@ -29,7 +30,13 @@ def text_diff(old, new, format="unified"):
     return answer(old_text=old, new_text=new, format=format)["result"]["diff"]
 
 
+def need(program):
+    if shutil.which(program) is None:
+        pytest.skip(f"needs {program}")
+
+
 def patched(folder, old, diff):
+    need("patch")
     (folder / "target").write_text(old, newline="")
     done = subprocess.run(
         ["patch", "--silent", "--no-backup-if-mismatch", "-f", str(folder / "target")],
@@ -60,6 +67,7 @@ def test_texts_have_the_documented_shape():
      (OLD + "x\n", OLD + "y")],
 )  # fmt: skip
 def test_diffs_are_written_as_diff_writes_them(tmp_path, format, option, old, new):
+    need("diff")
     (tmp_path / "old").write_text(old)
     (tmp_path / "new").write_text(new)
     done = subprocess.run(
