@@ -24,6 +24,10 @@ if not TYPE_CHECKING:  # a checker that saw it would take any name for one of ou
             from llmspell import api
 
             return getattr(api, name)
+        if name in {"load_ipython_extension", "unload_ipython_extension"}:  # `%load_ext llmspell`
+            from llmspell.ipython import extension
+
+            return getattr(extension, name)
         raise AttributeError(f"module 'llmspell' has no attribute {name!r}")
 
 

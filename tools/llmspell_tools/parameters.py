@@ -47,7 +47,7 @@ def read(
     Raises:
         InvalidParameters: JSON that does not parse, a word of another form, a file that cannot be read.
     """
-    read_file = read_text or _text_of
+    read_file = read_text or text_of
     values = _whole(params, read_file) if params is not None else {}
     known = schema.get("properties")
     properties = known if isinstance(known, dict) else {}
@@ -93,7 +93,16 @@ def _split(word: str, read_file: ReadText) -> tuple[str, str, bool]:
     return key, text, as_json
 
 
-def _text_of(path: str, key: str | None) -> str:
+def text_of(path: str, key: str | None = None) -> str:
+    """Return the text of a file that the person who typed `path` may read, `-` for standard input.
+
+    Args:
+        path: As it was typed.
+        key: The parameter that it is for.
+
+    Raises:
+        InvalidParameters: It cannot be read, or is no UTF-8.
+    """
     try:
         if path == "-":
             if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] # closed by the caller: `<&-`

@@ -46,9 +46,14 @@ class Candidate:
 
 def tools(options: Options, typed: str) -> list[Candidate]:
     """Return the tools whose name begins so, in the spelling that was begun; else those with such an alias."""
+    return tools_named(_known(options), typed)
+
+
+def tools_named(tools: Iterable[Tool], typed: str) -> list[Candidate]:
+    """Return those of `tools` that `tools` above would."""
     underscored = "_" in typed
     asked = typed.lower().replace("_", "-")
-    known = [*_known(options)]
+    known = [*tools]
     found = {tool.name: tool for tool in known if tool.name.startswith(asked)}
     if not found:
         found = {alias: tool for tool in known for alias in tool.aliases if alias.startswith(asked)}
@@ -74,8 +79,11 @@ def parameters(options: Options, name: str, given: Sequence[str], typed: str) ->
         typed: The word as far as it is typed.
     """
     tool = _tool(options, name)
-    if tool is None:
-        return []
+    return [] if tool is None else tool_parameters(tool, given, typed)
+
+
+def tool_parameters(tool: Tool, given: Sequence[str], typed: str) -> list[Candidate]:
+    """Return the same for a tool that is at hand."""
     known = tool.parameters.get("properties")
     properties = {key: own for key, own in known.items() if isinstance(own, dict)} if isinstance(known, dict) else {}
     key, equals, value = typed.partition("=")
