@@ -3,7 +3,6 @@
 
 set -eu
 cd "$(dirname "$0")/.."
-ROOT=$PWD
 PYTHON=${LLMSPELL_PYTHON:-python3}
 
 die() {
@@ -11,22 +10,23 @@ die() {
     exit 1
 }
 
+# is_made EXTRA...: whether all of that has been installed since pyproject.toml last changed.
 is_made() {
-    [ -f "$stamp" ] && [ "$stamp" -nt pyproject.toml ] && [ -x .venv/bin/llmspell ] &&
-        .venv/bin/python -c 'import llmspell_tools' 2>/dev/null
+    for made in "$@"; do
+        stamp=.venv/.installed-$made
+        [ -f "$stamp" ] && [ "$stamp" -nt pyproject.toml ] || return 1
+    done
+    [ -x .venv/bin/llmspell ] && .venv/bin/python -c 'import llmspell_tools' 2>/dev/null
 }
 
-# make_environment EXTRA: installs the project (editable) with an extra ("" for none) where that has not been done
-# since pyproject.toml last changed.
+# make_environment [EXTRA...]: installs the project (editable) with these extras where that has not been done.
 make_environment() {
-    extra=$1
-    stamp=$ROOT/.venv/.installed-${extra:-base}
-    is_made && return
-    if [ -z "$extra" ]; then
-        stamp=$ROOT/.venv/.installed-dev # which holds all that the base does
-        is_made && return
-        stamp=$ROOT/.venv/.installed-base
+    if [ $# = 0 ]; then
+        is_made dev && return # which holds all that the base does
+        set -- base
     fi
+    is_made "$@" && return
+    extras=$(printf '%s,' "$@" | sed 's/base,//; s/,$//')
     command -v "$PYTHON" >/dev/null 2>&1 || die "llmspell needs Python 3.11 or later; '$PYTHON' was not found." \
         "On Debian: apt-get install python3 python3-venv"
     "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
@@ -34,8 +34,10 @@ make_environment() {
     "$PYTHON" -c 'import venv, ensurepip' 2>/dev/null ||
         die "This Python has no venv module. On Debian: apt-get install python3-venv"
     [ -x .venv/bin/python ] && .venv/bin/python -c 'import pip' 2>/dev/null || "$PYTHON" -m venv --clear .venv
-    printf 'Installing llmspell%s into .venv (a minute or two) ...\n' "${extra:+[$extra]}" >&2
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".${extra:+[$extra]}" ||
+    printf 'Installing llmspell%s into .venv (a minute or two) ...\n' "${extras:+[$extras]}" >&2
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".${extras:+[$extras]}" ||
         die "The install failed; the lines above say why. A network or a package index is needed for it."
-    touch "$stamp"
+    for made in "$@"; do
+        touch ".venv/.installed-$made"
+    done
 }
