@@ -28,6 +28,7 @@ from llmspell_tools.jsontext import loads
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from llmspell_kernel.connection import Connection
     from llmspell_kernel.message import Message
@@ -280,7 +281,9 @@ class KernelClient:
         if connection.transport != "tcp":
             return
         try:
-            socket.create_connection((connection.ip, connection.ports["hb_port"]), timeout_s).close()
+            # As bytes: for a text Python imports a codec for international names, 9 ms.
+            host: Any = connection.ip.encode("utf-8")
+            socket.create_connection((host, connection.ports["hb_port"]), timeout_s).close()
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
             raise KernelUnreachable(f"there is no kernel at {self._where}: {reason}") from None

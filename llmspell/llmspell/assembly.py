@@ -17,6 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from llmspell.client.script import Place
+    from llmspell.client.tools import RemoteTools
     from llmspell.config.settings import Settings
     from llmspell.options import Options
     from llmspell.progress import ProgressBar
@@ -74,6 +76,18 @@ def policy(options: Options, found: Settings | None, script_dir: str | None = No
 def registry(options: Options, script_dir: str | None = None) -> ToolRegistry:
     """Return the registry of one run: every tool, under the run's policy and settings."""
     return from_settings(options, settings(options), script_dir)
+
+
+def tools(options: Options, connect: Place | None) -> ToolRegistry | RemoteTools:
+    """Return the tools of this process, or those of the kernel that `connect` names."""
+    return registry(options) if connect is None else elsewhere(options, connect)
+
+
+def elsewhere(options: Options, connect: Place, bar: ProgressBar | None = None) -> RemoteTools:
+    """Return the tools of a running kernel."""
+    from llmspell.client.tools import RemoteTools  # zmq and signal; few commands connect
+
+    return RemoteTools(options, connect, bar)
 
 
 def from_settings(

@@ -132,7 +132,7 @@ def test_standard_input_is_a_script_too(capfd, monkeypatch):
     [
         (["run", "x.lua", "--engine", "python"], 3),
         (["run", "x.lua", "--engine", "js"], 3),
-        (["exec", "1", "--connect", "localhost:9555"], 3),
+        (["exec", "1", "--connect", "no-such-kernel"], 3),
         (["run", "x.lua", "--engine", "cobol"], 2),
         (["exec", "1", "--engine", "lua", "--stream"], 0),
     ],

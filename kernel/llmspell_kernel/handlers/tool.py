@@ -1,7 +1,9 @@
 """tool_request: the registry by message; the commands of the original's own protocol, made real and one level deep.
 
-    {command: "list", category?}                    -> {status, tools: [name], count, category, problems?: [text]}
-    {command: "info", name, show_schema?}           -> {status, name, description, category, security_level, ...}
+    {command: "list", category?, detailed?}         -> {status, tools: [name], count, category, problems?: [text],
+                                                        definitions?: [{name, ..., parameters}]}
+    {command: "info", name, show_schema?, detailed?} -> {status, name, description, category, security_level, ...,
+                                                        definition?}
     {command: "invoke", name, params?, timeout?}    -> {status, tool, result | error, ..., duration_ms}
     {command: "search", query, category?}           -> {status, matches: [name], query: [word], category}
     {command: "test", name, verbose?}               -> {status, success, tool, message, details}
@@ -17,7 +19,7 @@ from time import perf_counter
 
 from llmspell_tools import reply
 from llmspell_tools.errors import Cancelled, InvalidParameters, LlmspellError
-from llmspell_tools.examples import run_examples
+from llmspell_tools.examples import each_example
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,12 +28,17 @@ if TYPE_CHECKING:
     from llmspell_kernel.dispatch import Request
     from llmspell_kernel.own_tools import OwnTools
     from llmspell_kernel.running import Running
+    from llmspell_tools.definition import Tool
     from llmspell_tools.registry import ToolRegistry
     from llmspell_tools.types import JsonObject, JsonValue
 
 DEFAULT_TIMEOUT_S = 30.0
 #: The original's categories; asking for one that has no tools yet is no error.
 _CATEGORIES = frozenset({"filesystem", "web", "api", "analysis", "data", "system", "media", "utility", "custom"})
+
+
+#: Of an example's outcome, what `test` tells that does not ask for all.
+_TERSE = ("description", "passed", "skipped", "error")
 
 
 class ToolDesk:
@@ -89,6 +96,8 @@ def _list(desk: ToolDesk, content: JsonObject) -> JsonObject:
     category = _category(desk, content)
     names: list[JsonValue] = [tool.name for tool in desk.registry.list(category)]
     listed: JsonObject = {"status": "ok", "tools": names, "count": len(names), "category": category}
+    if content.get("detailed"):
+        listed["definitions"] = [definition(tool) for tool in desk.registry.list(category)]
     if desk.problems:
         listed["problems"] = [*desk.problems]
     return listed
@@ -109,11 +118,36 @@ def _info(desk: ToolDesk, content: JsonObject) -> JsonObject:
         "settings": dict(tool.settings),
         "failure": tool.failure,
     }
+    if content.get("detailed"):
+        described["definition"] = definition(tool)
     if content.get("show_schema"):
         described["schema"] = tool.parameters
         described["returns"] = tool.returns
         described["examples"] = list(tool.examples)
     return described
+
+
+def definition(tool: Tool) -> JsonObject:
+    """Return what `Tool` takes to be made again elsewhere, without its function."""
+    return {
+        "name": tool.name,
+        "category": tool.category,
+        "description": tool.description,
+        "parameters": tool.parameters,
+        "returns": tool.returns,
+        "level": tool.level,
+        "levels": dict(tool.levels),
+        "aliases": list(tool.aliases),
+        "parameter_aliases": dict(tool.parameter_aliases),
+        "requires": {name: list(wanted) for name, wanted in tool.requires.items()},
+        "annotations": dict(tool.annotations),
+        "operation_annotations": {name: dict(each) for name, each in tool.operation_annotations.items()},
+        "settings": dict(tool.settings),
+        "examples": list(tool.examples),
+        "failure": tool.failure,
+        "open_parameters": tool.open_parameters,
+        "version": tool.version,
+    }
 
 
 def _invoke(desk: ToolDesk, content: JsonObject) -> JsonObject:
@@ -149,17 +183,17 @@ def _test(desk: ToolDesk, content: JsonObject) -> JsonObject:
     tool = desk.registry.get(_name(content))
     desk.running.begin_breakable(_do_nothing, None)
     try:
-        results = run_examples(desk.registry, tool)
+        results = [*each_example(desk.registry, tool)]
     finally:
         desk.running.end()
-    failed = sum(1 for result in results if not result["passed"])
+    failed = sum(1 for result in results if not result["passed"] and not result.get("skipped"))
     if failed:
         message = f"{failed} of {len(results)} examples of '{tool.name}' do not hold"
     else:
         message = f"all {len(results)} examples of '{tool.name}' hold"
     details: list[JsonValue] = [*results]
     if not content.get("verbose"):
-        details = [{key: value for key, value in result.items() if key != "output"} for result in results]
+        details = [{key: result[key] for key in _TERSE if key in result} for result in results]
     return {"status": "ok", "success": not failed, "tool": tool.name, "message": message, "details": details}
 
 

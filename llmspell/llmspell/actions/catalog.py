@@ -10,6 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from llmspell.client.script import Place
+    from llmspell.client.tools import RemoteTools
     from llmspell.options import Options
     from llmspell_tools.definition import Tool
     from llmspell_tools.registry import ToolRegistry
@@ -24,9 +26,10 @@ def list_tools(
     detailed: bool = False,
     select: str | None = None,
     format: str | None = None,
+    connect: Place | None = None,
 ) -> int:
     """Print the names of all tools: one a line, or a JSON array of names; objects where `detailed` or jsonl."""
-    registry = assembly.registry(options)
+    registry = assembly.tools(options, connect)
     tools = registry.list(known_category(registry, category))
     _print(tools, options.format(format), detailed, select)
     return 0
@@ -40,6 +43,7 @@ def search(
     detailed: bool = False,
     select: str | None = None,
     format: str | None = None,
+    connect: Place | None = None,
 ) -> int:
     """Print the tools that any of the words fits, best first, and what fits; the nearest where none does.
 
@@ -48,7 +52,7 @@ def search(
     """
     from llmspell_tools.search import corrected, find  # `list` and `info` need neither
 
-    registry = assembly.registry(options)
+    registry = assembly.tools(options, connect)
     tools = registry.list(known_category(registry, category))
     hits = find(tools, words)
     if not hits:
@@ -85,9 +89,10 @@ def info(
     show_schema: bool = False,
     select: str | None = None,
     format: str | None = None,
+    connect: Place | None = None,
 ) -> int:
     """Print what one tool does, and with `show_schema` the JSON Schemas of its parameters and output."""
-    tool = assembly.registry(options).get(words[0])
+    tool = assembly.tools(options, connect).get(words[0])
     style = options.format(format)
     if style == "text" and select is None:
         from llmspell.actions.description import describe  # only `info` needs it
@@ -124,7 +129,7 @@ def summary(tool: Tool) -> JsonObject:
     }
 
 
-def known_category(registry: ToolRegistry, category: str | None) -> str | None:
+def known_category(registry: ToolRegistry | RemoteTools, category: str | None) -> str | None:
     """Return the category as it is spelled.
 
     Raises:

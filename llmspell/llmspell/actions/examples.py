@@ -14,13 +14,15 @@ from llmspell.actions.catalog import known_category
 from llmspell.options import TABULAR
 from llmspell_tools.errors import InvalidParameters
 from llmspell_tools.examples import each_example
+from llmspell_tools.registry import ToolRegistry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from llmspell.client.script import Place
+    from llmspell.client.tools import RemoteTools
     from llmspell.options import Options
     from llmspell_tools.definition import Tool
-    from llmspell_tools.registry import ToolRegistry
     from llmspell_tools.types import JsonObject, JsonValue
 
 #: Of an example's output, this much is shown on a line of text.
@@ -90,6 +92,7 @@ def check_examples(
     category: str | None = None,
     verbose: bool = False,
     format: str | None = None,
+    connect: Place | None = None,
 ) -> int:
     """Run every example of the named tools, of a category or of all tools.
 
@@ -102,7 +105,7 @@ def check_examples(
     """
     if bool(names) == (all_tools or category is not None):
         raise InvalidParameters("name the tools to test, or --all (with --category NAME: all of a category)")
-    registry = assembly.registry(options)
+    registry = assembly.tools(options, connect)
     tools = [registry.get(name) for name in names] or registry.list(known_category(registry, category))
     style = options.format(format)
     reports = _reports(registry, tools)
@@ -111,9 +114,12 @@ def check_examples(
     return _several(reports, len(tools), style, verbose=verbose)
 
 
-def _reports(registry: ToolRegistry, tools: Sequence[Tool]) -> Iterator[Report]:
+def _reports(registry: ToolRegistry | RemoteTools, tools: Sequence[Tool]) -> Iterator[Report]:
     for tool in tools:
-        yield Report(tool, [*each_example(registry, tool)])
+        # What is no registry runs them itself: their files have to be where the tool is.
+        yield Report(
+            tool, [*(each_example(registry, tool) if isinstance(registry, ToolRegistry) else registry.examples(tool))]
+        )
 
 
 def _one(report: Report, style: str, *, verbose: bool) -> int:

@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from llmspell.client.script import Place
     from llmspell.options import Options
     from llmspell_tools.definition import Tool, ToolResult
     from llmspell_tools.types import JsonObject, JsonValue
@@ -34,6 +35,7 @@ def invoke(
     raw: bool = False,
     timeout_s: float | None = None,
     format: str | None = None,
+    connect: Place | None = None,
 ) -> int:
     """Call the tool ``words[0]`` with the parameters of ``--params`` and the other words.
 
@@ -45,6 +47,7 @@ def invoke(
         raw: Print the innermost result, strings without quotes.
         timeout_s: Seconds after which the tool is stopped.
         format: One of `options.FORMATS`.
+        connect: The kernel whose tool it is; None for this process.
 
     Returns:
         0, or where the tool's own envelope says that it failed 1, or the status of whoever stopped it.
@@ -54,7 +57,7 @@ def invoke(
     name: str | None = words[0]
     bar = None if options.quiet else assembly.progress_bar()
     try:
-        registry = assembly.registry(options)
+        registry = assembly.registry(options) if connect is None else assembly.elsewhere(options, connect, bar)
         tool = registry.get(words[0])
         name = tool.name
         values = _values(tool, params, words[1:])

@@ -5,6 +5,7 @@ A global option may stand before the command or after it; what stands later wins
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,8 @@ from llmspell.options import FORMATS, POLICY_KINDS, TRACE_LEVELS, Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from llmspell.client.script import Place
 
 _META = "llmspell.options"
 _WHAT = {"read": ("PATH", "reading a file or folder"), "write": ("PATH", "writing a file or folder"),
@@ -118,13 +121,31 @@ def timeout_option(what: str) -> Callable[[Any], Any]:
 
 
 def connect_options(function: Any) -> Any:
-    """Add ``--connect`` and ``--key``: work in a running kernel."""
+    """Add ``--connect`` and ``--key``: the command gets `connect`, the kernel to work in, or None.
+
+    A command with ``--shared`` has that put into it as well.
+    """
+
+    @wraps(function)
+    def joined(*args: Any, connect: str | None, key: str | None, **given: Any) -> Any:
+        return function(*args, connect=_place(connect, key, shared=given.pop("shared", False)), **given)
+
     return _all(
         [
             click.option("--connect", metavar="KERNEL", help="In a running kernel: its ID, FILE or HOST:PORT."),
             click.option("--key", metavar="KEY", help="The kernel's key, for HOST:PORT; or in LLMSPELL_KERNEL_KEY."),
         ]
-    )(function)
+    )(joined)
+
+
+def _place(connect: str | None, key: str | None, *, shared: bool) -> Place | None:
+    if connect is None:
+        if key is not None or shared:
+            raise click.UsageError(f"{'--key' if key is not None else '--shared'} goes with --connect.")
+        return None
+    from llmspell.client.script import Place  # few commands connect
+
+    return Place(connect, key, shared=shared)
 
 
 def _all(decorators: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:

@@ -20,22 +20,12 @@ def _engine(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     return _ENGINES[value] if value else None
 
 
-def _place(connect: str | None, key: str | None, shared: bool) -> Place | None:
-    if connect is None:
-        if key is not None or shared:
-            raise click.UsageError(f"{'--key' if key is not None else '--shared'} goes with --connect.")
-        return None
-    from llmspell.client.script import Place  # few runs connect
-
-    return Place(connect, key, shared=shared)
-
-
 def _script_options(function: Any) -> Any:
     for decorate in (
         click.option("--rag-profile", hidden=True, expose_value=False),
         click.option("--stream", is_flag=True, hidden=True, expose_value=False),
-        connect_options,
         click.option("--shared", is_flag=True, help="With --connect: in the Lua state of the kernel's cells."),
+        connect_options,
         click.option(
             "--engine", type=click.Choice([*_ENGINES]), callback=_engine, metavar="NAME",
             help="lua; javascript and python are not available yet.",
@@ -57,9 +47,7 @@ def run(
     args: tuple[str, ...],
     timeout_s: float | None,
     engine: str | None,
-    connect: str | None,
-    key: str | None,
-    shared: bool,
+    connect: Place | None,
 ) -> int:
     """Run a Lua script, or standard input where SCRIPT is "-".
 
@@ -80,8 +68,9 @@ def run(
     """  # noqa: D301 - click marks paragraphs with a backspace
     from llmspell.actions import script as actions  # help needs no tools
 
-    place = _place(connect, key, shared)
-    return act(lambda options: actions.run(options, (script, *args), timeout_s=timeout_s, engine=engine, connect=place))
+    return act(
+        lambda options: actions.run(options, (script, *args), timeout_s=timeout_s, engine=engine, connect=connect)
+    )
 
 
 @click.command("exec", cls=Command)
@@ -93,9 +82,7 @@ def exec_(
     code: str,
     timeout_s: float | None,
     engine: str | None,
-    connect: str | None,
-    key: str | None,
-    shared: bool,
+    connect: Place | None,
 ) -> int:
     """Run a piece of Lua; the value of a bare expression is printed.
 
@@ -105,5 +92,4 @@ def exec_(
     """  # noqa: D301 - click marks paragraphs with a backspace
     from llmspell.actions import script as actions
 
-    place = _place(connect, key, shared)
-    return act(lambda options: actions.execute(options, (code,), timeout_s=timeout_s, engine=engine, connect=place))
+    return act(lambda options: actions.execute(options, (code,), timeout_s=timeout_s, engine=engine, connect=connect))

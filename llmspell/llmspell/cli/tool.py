@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from llmspell.cli.groups import LazyGroup
 from llmspell.cli.main import act
-from llmspell.cli.options import format_option, global_options, policy_options, select_option, timeout_option
+from llmspell.cli.options import (
+    connect_options,
+    format_option,
+    global_options,
+    policy_options,
+    select_option,
+    timeout_option,
+)
 from llmspell.cli.sections import Command
 from llmspell_tools.definition import LEVELS
+
+if TYPE_CHECKING:
+    from llmspell.client.script import Place
 
 #: The original's categories; a tool may have another one, by hand.
 CATEGORIES = ("utility", "data", "filesystem", "system", "api", "web", "media", "analysis", "custom")
@@ -25,10 +37,17 @@ def tool() -> None:
 @click.option("--category", metavar="NAME", help="Only this category: utility, data, filesystem, ...")
 @click.option("--detailed", is_flag=True, help="Also category, level and description.")
 @select_option("the list")
+@connect_options
 @format_option()
 @policy_options
 @global_options()
-def list_(category: str | None, detailed: bool, select: str | None, format: str | None) -> int:
+def list_(
+    category: str | None,
+    detailed: bool,
+    select: str | None,
+    format: str | None,
+    connect: Place | None,
+) -> int:
     """List the names of all tools.
 
     As json an array of names; with --detailed or as jsonl objects with name, description, category,
@@ -37,7 +56,9 @@ def list_(category: str | None, detailed: bool, select: str | None, format: str 
     from llmspell.actions import catalog  # the group's help needs no tools
 
     return act(
-        lambda options: catalog.list_tools(options, category=category, detailed=detailed, select=select, format=format)
+        lambda options: catalog.list_tools(
+            options, category=category, detailed=detailed, select=select, format=format, connect=connect
+        )
     )
 
 
@@ -45,14 +66,25 @@ def list_(category: str | None, detailed: bool, select: str | None, format: str 
 @click.argument("name")
 @click.option("--show-schema", is_flag=True, help="Also the JSON Schemas of parameters and output.")
 @select_option("the description")
+@connect_options
 @format_option()
 @policy_options
 @global_options()
-def info(name: str, show_schema: bool, select: str | None, format: str | None) -> int:
+def info(
+    name: str,
+    show_schema: bool,
+    select: str | None,
+    format: str | None,
+    connect: Place | None,
+) -> int:
     """Describe a tool: parameters, level, settings, an example."""
     from llmspell.actions import catalog
 
-    return act(lambda options: catalog.info(options, (name,), show_schema=show_schema, select=select, format=format))
+    return act(
+        lambda options: catalog.info(
+            options, (name,), show_schema=show_schema, select=select, format=format, connect=connect
+        )
+    )
 
 
 @tool.command(cls=Command)
@@ -60,10 +92,18 @@ def info(name: str, show_schema: bool, select: str | None, format: str | None) -
 @click.option("--category", metavar="NAME", help="Only this category.")
 @click.option("--detailed", is_flag=True, help="Also category and level.")
 @select_option("the list")
+@connect_options
 @format_option()
 @policy_options
 @global_options()
-def search(words: tuple[str, ...], category: str | None, detailed: bool, select: str | None, format: str | None) -> int:
+def search(
+    words: tuple[str, ...],
+    category: str | None,
+    detailed: bool,
+    select: str | None,
+    format: str | None,
+    connect: Place | None,
+) -> int:
     """Find tools by words of their names, descriptions, parameters and the values that these take.
 
     \b
@@ -77,7 +117,13 @@ def search(words: tuple[str, ...], category: str | None, detailed: bool, select:
 
     return act(
         lambda options: catalog.search(
-            options, words, category=category, detailed=detailed, select=select, format=format
+            options,
+            words,
+            category=category,
+            detailed=detailed,
+            select=select,
+            format=format,
+            connect=connect,
         )
     )
 
@@ -90,6 +136,7 @@ def search(words: tuple[str, ...], category: str | None, detailed: bool, select:
 @click.option("--raw", is_flag=True, help="Print the bare result: no envelope, no quotes.")
 @timeout_option("the tool")
 @click.option("--stream", is_flag=True, hidden=True, expose_value=False)
+@connect_options
 @format_option()
 @policy_options
 @global_options()
@@ -101,6 +148,7 @@ def invoke(
     raw: bool,
     timeout_s: float | None,
     format: str | None,
+    connect: Place | None,
 ) -> int:
     """Call a tool.
 
@@ -129,7 +177,14 @@ def invoke(
 
     return act(
         lambda options: call(
-            options, (name, *parameters), params=params, select=select, raw=raw, timeout_s=timeout_s, format=format
+            options,
+            (name, *parameters),
+            params=params,
+            select=select,
+            raw=raw,
+            timeout_s=timeout_s,
+            format=format,
+            connect=connect,
         )
     )
 
@@ -139,10 +194,18 @@ def invoke(
 @click.option("--all", "all_tools", is_flag=True, help="Every tool, your own included.")
 @click.option("--category", metavar="NAME", help="Every tool of this category.")
 @click.option("--verbose", is_flag=True, help="Show every example and what came back.")
+@connect_options
 @format_option()
 @policy_options
 @global_options()
-def test(names: tuple[str, ...], all_tools: bool, category: str | None, verbose: bool, format: str | None) -> int:
+def test(
+    names: tuple[str, ...],
+    all_tools: bool,
+    category: str | None,
+    verbose: bool,
+    format: str | None,
+    connect: Place | None,
+) -> int:
     """Run the examples that tools declare and compare their results.
 
     \b
@@ -157,7 +220,13 @@ def test(names: tuple[str, ...], all_tools: bool, category: str | None, verbose:
 
     return act(
         lambda options: examples.check_examples(
-            options, names, all_tools=all_tools, category=category, verbose=verbose, format=format
+            options,
+            names,
+            all_tools=all_tools,
+            category=category,
+            verbose=verbose,
+            format=format,
+            connect=connect,
         )
     )
 
