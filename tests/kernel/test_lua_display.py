@@ -292,7 +292,10 @@ def test_a_chart_is_vega_lite_with_bars_of_text(lua):
 
     assert chart["data"]["values"] == [{"city": "Rome", "t": 20}, {"city": "Oslo", "t": 5}]
     assert chart["mark"]["type"] == "bar"
-    assert chart["encoding"]["x"] == {"field": "city", "type": "nominal", "title": "city"}
+    assert chart["encoding"]["x"] == {
+        "field": "city", "type": "nominal", "title": "city", "sort": None, "axis": {"labelAngle": 0},
+    }  # fmt: skip
+    assert (chart["width"], chart["height"]) == ({"step": 60}, 280)
     assert chart["encoding"]["y"]["type"] == "quantitative"
     assert chart["title"] == {"text": "T"}
     assert data["text/plain"].split("\n") == ["T", "city | t", f"Rome | {'█' * 40} 20", f"Oslo | {'█' * 10} 5"]
@@ -307,6 +310,17 @@ def test_a_chart_finds_axes_types_and_mark(lua):
     assert (line["mark"]["type"], line["encoding"]["x"]["type"]) == ("line", "temporal")
     assert odd["encoding"]["theta"]["field"] == "a\\.b"
     assert odd["encoding"]["color"]["field"] == "c"
+
+
+def test_many_long_names_stand_on_their_side_in_narrow_columns(lua):
+    code = "rows = {} for i = 1, 40 do rows[i] = {name = 'a long name ' .. i, v = i} end display.chart(rows, %s)"
+    chart = lua.shows(code % "{x = 'name', y = 'v'}")[VEGALITE]
+    given = lua.shows(code % "{x = 'name', y = 'v', width = 6000, height = 90}")[VEGALITE]
+
+    assert chart["width"] == {"step": 18}
+    assert "axis" not in chart["encoding"]["x"]
+    assert (given["width"], given["height"]) == (6000, 90)
+    assert given["encoding"]["x"]["axis"] == {"labelAngle": 0}
 
 
 def test_a_chart_of_very_many_rows_draws_the_first_and_says_so(lua):

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 MIME_TYPE = "application/vnd.vegalite.v5+json"
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 MARKS = ("bar", "line", "point", "area", "circle", "square", "tick", "rect", "arc", "rule", "text", "boxplot")
+#: Pixels of a chart, where the script does not say; for columns of names, of one name at least and at most.
+_WIDTH, _HEIGHT = 480, 280
+_STEP_MIN, _STEP_MAX = 18, 60
+#: About so many pixels wide is a letter of an axis' label.
+_LETTER = 6.5
 _MAX_LINES = 30
 _BAR_WIDTH = 40
 _LABEL_WIDTH = 24
@@ -102,9 +107,15 @@ def bundle(given: dict[str, Any]) -> tuple[JsonObject, JsonObject]:
 def specification(chart: _Chart) -> JsonObject:
     """Return the Vega-Lite specification."""
     encoding: JsonObject = {}
+    size = _size(chart)
     for channel, name in (("x", chart.x), ("y", chart.y), ("color", chart.color)):
         if name is not None:
-            encoding[channel] = {"field": _escaped(name), "type": chart.types[name], "title": name}
+            drawn: JsonObject = {"field": _escaped(name), "type": chart.types[name], "title": name}
+            if chart.types[name] == "nominal":
+                drawn["sort"] = None  # as the rows stand, not by name
+            if channel == "x" and chart.mark != "arc" and _labels_fit(chart, size["width"]):
+                drawn["axis"] = {"labelAngle": 0}
+            encoding[channel] = drawn
     if chart.mark == "arc":  # a pie has no axes
         encoding = _pie(encoding)
     used = [(index, name) for index, name in enumerate(chart.columns) if name in (chart.x, chart.y, chart.color)]
@@ -114,13 +125,39 @@ def specification(chart: _Chart) -> JsonObject:
     title, note = chart.given.get("title"), chart.note()
     if title is not None or note is not None:
         made["title"] = {"text": "" if title is None else str(title), **({"subtitle": note} if note else {})}
+    made.update(size)
+    return made
+
+
+def _size(chart: _Chart) -> JsonObject:
+    """Return width and height in pixels, or `{"step": pixels}` for each name on an axis."""
+    is_pie = chart.mark == "arc"
+    size: JsonObject = {"width": _HEIGHT if is_pie else _WIDTH, "height": _HEIGHT}
+    if not is_pie:
+        for side, name, extent in (("width", chart.x, _WIDTH), ("height", chart.y, _HEIGHT)):
+            if name is not None and chart.types[name] == "nominal":
+                count = max(len(_names(chart, name)), 1)
+                size[side] = {"step": min(max(extent // count, _STEP_MIN), _STEP_MAX)}
     for side in ("width", "height"):
         value = chart.given.get(side)
         if value is not None:
             if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
                 raise InvalidParameters(f"display.chart: '{side}' must be a number of pixels above 0", field=side)
-            made[side] = value
-    return made
+            size[side] = value
+    return size
+
+
+def _names(chart: _Chart, column: str) -> set[str]:
+    return {text_of(value) for value in chart.values(column)}
+
+
+def _labels_fit(chart: _Chart, extent: Any) -> bool:
+    """Tell whether the names on the x axis need not be turned on their side, as Vega-Lite has them."""
+    if chart.x is None or chart.types[chart.x] != "nominal":
+        return False
+    names = _names(chart, chart.x)
+    step = extent["step"] if isinstance(extent, dict) else extent / max(len(names), 1)
+    return bool(max((width(name) for name in names), default=0) * _LETTER <= step)
 
 
 def _pie(encoding: JsonObject) -> JsonObject:
