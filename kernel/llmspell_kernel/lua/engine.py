@@ -8,7 +8,6 @@ executions. An engine is a guard rail, not a boundary against hostile code: that
 from __future__ import annotations
 
 from _thread import get_ident
-from time import monotonic
 
 from llmspell_kernel.lua.bridge import Bridge
 from llmspell_kernel.lua.convert import ARRAY, MAX_DEPTH, OBJECT, Decoder, Encoder, human_text, to_lua_text
@@ -18,16 +17,16 @@ from llmspell_kernel.lua.front import TextFront
 from llmspell_kernel.lua.globals import install_globals
 from llmspell_kernel.lua.globals.args import set_arguments
 from llmspell_kernel.lua.globals.comm import arguments as comm_arguments
-from llmspell_kernel.lua.interrupt import PolledHook, Run
+from llmspell_kernel.lua.interrupt import PolledHook
 from llmspell_kernel.lua.loader import Loader
 from llmspell_kernel.lua.memory import Memory
-from llmspell_kernel.lua.nesting import Entry, NestedEntry, put_aside
+from llmspell_kernel.lua.nesting import Entry
 from llmspell_kernel.lua.output import Output
 from llmspell_kernel.lua.prelude_loader import Prelude
+from llmspell_kernel.lua.runs import Runs
 from llmspell_kernel.lua.safe_point import SafePoints
 from llmspell_kernel.lua.settings import EngineSettings
 from llmspell_kernel.lua.watch import Watch
-from llmspell_tools.definition import CancelSignal, ToolContext
 from llmspell_tools.errors import InternalError, LimitExceeded, LlmspellError
 
 TYPE_CHECKING = False
@@ -37,14 +36,12 @@ if TYPE_CHECKING:
 
     from llmspell_kernel.language import Completion
     from llmspell_kernel.lua.front import Front
-    from llmspell_kernel.lua.interrupt import Hook
+    from llmspell_kernel.lua.interrupt import Hook, Run
     from llmspell_kernel.lua.language import LuaLanguage
     from llmspell_kernel.lua.runtime import LuaFunction
+    from llmspell_tools.definition import ToolContext
     from llmspell_tools.registry import ToolRegistry
-    from llmspell_tools.types import JsonObject, JsonValue
-
-#: Runs that may wait for others in their middle; Lua allows 200 calls through C in all.
-MAX_NESTED = 8
+    from llmspell_tools.types import JsonObject
 
 
 class LuaEngine:
@@ -70,14 +67,10 @@ class LuaEngine:
     ) -> None:
         self._owner = get_ident()
         self._settings = EngineSettings() if settings is None else settings
-        self._template = registry.context() if context is None else context
         self._front: Front = TextFront(write) if front is None else front
         self._output = Output(write, self._settings.output_errors)
         self._states: list[int] = []
-        self._suspended: list[Run] = []
-        self._values: list[JsonValue] = []
         self._closed = False
-        self._forget_template: Callable[[], None] = _nothing
         self._known_language: LuaLanguage | None = None
         self._prelude = Prelude(self._settings, MAX_DEPTH)
         self._memory = Memory(self._prelude.runtime, self._settings.max_memory_bytes)
@@ -86,6 +79,16 @@ class LuaEngine:
         self._build(registry.overlay())
         self._hook = self._probe()
         self._watch = Watch(self._memory.used, self._output)
+        self._runs = Runs(
+            self._bridge,
+            self._entry,
+            hook=self._hook,
+            watch=self._watch,
+            safe_points=self._safe_points,
+            states=self._states,
+            template=registry.context() if context is None else context,
+        )
+        self._bridge.idle_call = self._runs.idle_call
 
     # --- any thread ------------------------------------------------------------------------------------------------
 
@@ -96,9 +99,7 @@ class LuaEngine:
 
     def interrupt(self) -> None:
         """Stop what runs now with `Cancelled`, and what waits for it; no effect when nothing runs."""
-        for run in (*self._suspended, self._bridge.run):
-            if run is not None:
-                run.stop("interrupt")
+        self._runs.interrupt()
 
     @property
     def safe_points(self) -> SafePoints:
@@ -107,7 +108,7 @@ class LuaEngine:
 
     def raise_in(self, first: int) -> None:
         """Make the active states from number `first` on raise at their next instruction."""
-        self._hook.arm(self._states[first:])
+        self._runs.raise_in(first)
 
     @property
     def bridge(self) -> Bridge:
@@ -166,14 +167,14 @@ class LuaEngine:
         outcome: Any = None
         failure: BaseException | None = None
         try:
-            self._begin(run)
+            self._runs.begin(run)
             chunk = self._loader.load(code, name, "script" if mode == "script" else "cell")
             if args is not None:
                 set_arguments(self._bridge, name[1:], args)
-            outcome = self._entry.run(chunk, mode)
+            outcome = self._runs.entry.run(chunk, mode)
         except BaseException as error:  # noqa: BLE001 - sorted out by `_conclude`, with nothing running any more
             failure = error
-        self._end(run)
+        self._runs.end(run)
         return self._conclude(run, name, outcome, failure)
 
     def call_back(
@@ -194,11 +195,11 @@ class LuaEngine:
         outcome: Any = None
         failure: BaseException | None = None
         try:
-            self._begin(run)
-            outcome = self._entry.run(function, "callback", *arguments)
+            self._runs.begin(run)
+            outcome = self._runs.entry.run(function, "callback", *arguments)
         except BaseException as error:  # noqa: BLE001 - as in `execute`
             failure = error
-        self._end(run)
+        self._runs.end(run)
         return self._conclude(run, name, outcome, failure).text is not None
 
     def receive_comm(
@@ -220,7 +221,7 @@ class LuaEngine:
             timeout_s: Seconds until `ToolTimeout`.
         """
         self._check_owner()
-        receive = self._entry.lookup("receive_comm")
+        receive = self._runs.entry.lookup("receive_comm")
         if receive is None:  # no script has used `comm` or a widget yet
             return False
         arguments = comm_arguments(self._bridge, content, metadata, buffers)
@@ -256,6 +257,7 @@ class LuaEngine:
             return
         self._check_owner()
         self._closed = True
+        self._runs.forget_template()
         self._watch.close()
         self._bridge.closed()
 
@@ -285,36 +287,17 @@ class LuaEngine:
         )
         self._loader = Loader(self._settings, prelude.load("cell.lua"))
         self._failures = Failures(self._loader, self._settings.max_memory_bytes)
-        self._bridge.idle_call = self._idle_call
         install_globals(self._bridge, self._exit)
         guard = self._bridge.guard
         runner = prelude.load("runner.lua", {"finish": guard(self._finish), "take": guard(self._take)})
         run, take_trace, collect = runner
         self._entry = Entry(run, take_trace, collect, abandon, native.__getitem__)
-        self._nested: NestedEntry | None = None
 
     def _probe(self) -> Hook:
         """Return the hook that stops a tiny loop here and now, or the fallback."""
         from llmspell_kernel.lua.probe import choose_hook
 
         return choose_hook(self._prelude, self._is_interrupted)
-
-    def _idle_call(self, work: Callable[[], Any], context: ToolContext) -> Any:
-        """Run `work`, which calls Lua, as a run of its own: a door calls a tool written in Lua while no script runs."""
-        run = self._new_run(context.remaining_s())
-        forget = context.signal.on_set(lambda: run.stop("interrupt"))
-        try:
-            self._begin(run)
-            return work()
-        except Exception:
-            if run.reason is not None:
-                raise run.error(self._settings.max_memory_bytes) from None
-            raise
-        finally:
-            self._end(run)
-            forget()
-            self._bridge.run_ended()
-            self._output.flush(final=True)
 
     # --- one run ---------------------------------------------------------------------------------------------------
 
@@ -323,53 +306,12 @@ class LuaEngine:
         self._check_owner()
         if self._closed:
             raise InternalError("this engine is closed")
-        if self._bridge.run is not None:
-            raise InternalError("this engine runs a script already; it takes one at a time")
-        return self._new_run(timeout_s)
-
-    def _new_run(self, timeout_s: float | None) -> Run:
-        template = self._template
-        deadline = template.deadline
-        if timeout_s is not None:
-            own = monotonic() + timeout_s
-            deadline = own if deadline is None else min(deadline, own)
-        context = ToolContext(
-            template.policy,
-            deadline=deadline,
-            signal=CancelSignal(),
-            progress=template._progress or self._bridge.reports,
-            ask=template.ask or (self._bridge.ask if self._front.can_ask else None),
-        )
-        return Run(self._hook, self._states, context, self._memory.begin_run(), self._watch.breaker)
-
-    def _begin(self, run: Run) -> None:
-        """Let the run be stopped from here on; `_end` undoes it, however far it came."""
-        self._output.begin()
-        self._decoder.reset()
-        self._values = []
-        self._bridge.rich = None
-        is_outermost = not self._suspended
-        if is_outermost:  # else the coroutine that it gets
-            self._states.append(self._prelude.main_address)
-        self._bridge.run = run
-        self._watch.begin(run)
-        if is_outermost:
-            self._safe_points.run_jobs()
-        self._forget_template = self._template.signal.on_set(self.interrupt)
-
-    def _end(self, run: Run) -> None:
-        """Make sure that nothing of the run can happen any more."""
-        self._bridge.run = None
-        if run.end():
-            self._entry.abandon()
-        self._watch.end()
-        self._forget_template()
-        self._forget_template = _nothing
+        return self._runs.new_alone(timeout_s)
 
     def _conclude(self, run: Run, name: str, outcome: Any, failure: BaseException | None) -> Execution:
         self._bridge.run_ended()
         if run.reason == "memory" or isinstance(failure, MemoryError):
-            self._entry.collect()
+            self._runs.entry.collect()
         try:
             self._output.flush(final=True)
         except Exception:  # noqa: BLE001 - kept in `failure`
@@ -380,7 +322,7 @@ class LuaEngine:
             return Execution([], None, run.exit_code)
         if run.reason is not None:
             stopped = run.error(self._settings.max_memory_bytes)
-            stopped.details.update(self._failures.details(name, self._entry.take_trace()))
+            stopped.details.update(self._failures.details(name, self._runs.entry.take_trace()))
             raise stopped from None
         if isinstance(failure, LlmspellError):
             raise failure
@@ -391,48 +333,16 @@ class LuaEngine:
             self._failures.hint_about(name, self._output)
         if done:
             data, metadata = self._bridge.rich or (None, None)
-            return Execution(self._values, None if text is None else human_text(text), None, data, metadata)
+            return Execution(self._runs.values, None if text is None else human_text(text), None, data, metadata)
         if text == "not enough memory" and not any(trace):
             raise self._failures.out_of_memory()
         raise self._failures.script_error(human_text(text), name, trace or NO_TRACE)
 
     def nest(self) -> Callable[[], None] | None:
-        """Put the run that goes on aside, at a safe point, so that others can in its middle; return what ends that.
-
-        Returns None where nothing can run here: the run has been stopped, or too many wait already.
-        """
-        run = self._bridge.run
-        if run is None or run.reason is not None or len(self._suspended) >= MAX_NESTED:
-            return None
-        entry, values, forget = self._entry, self._values, self._forget_template
-        if self._nested is None:
-            self._nested = NestedEntry(entry, self._bridge, self._push)
-        give_back = put_aside(self._bridge, self._nested)
-        run.suspend()
-        self._suspended.append(run)
-        self._bridge.run = None
-        self._watch.end()
-        self._entry = self._nested
-
-        def go_on() -> None:
-            give_back()
-            self._entry, self._values, self._forget_template = entry, values, forget
-            self._watch.begin(run)
-            self._bridge.run = run
-            self._suspended.pop()
-            run.resume()
-            self._safe_points.press()
-
-        return go_on
+        """Put the run that goes on aside, at a safe point; see `Runs.nest`."""
+        return self._runs.nest()
 
     # --- callbacks -------------------------------------------------------------------------------------------------
-
-    def _push(self, state: int) -> None:
-        """Take the state of a run in the middle of another; what was asked for before it was there reaches it now."""
-        self._states.append(state)
-        self._safe_points.press()
-        if self._bridge.run is not None and self._bridge.run.reason is not None:
-            self._bridge.run.press()
 
     def _current_run(self) -> Run | None:
         return self._bridge.run
@@ -449,7 +359,7 @@ class LuaEngine:
             return None, to_lua_text(error.message)
 
     def _finish(self, *tokens: Any) -> None:
-        self._values = [printable(value) for value in self._decoder.values(tokens)]
+        self._runs.values = [printable(value) for value in self._decoder.values(tokens)]
 
     def _take(self, *tokens: Any) -> None:
         self._values = [self._decoder.value(tokens)]  # for Python: bytes stay bytes
@@ -463,10 +373,6 @@ class LuaEngine:
     def _check_owner(self) -> None:
         if get_ident() != self._owner:
             raise InternalError("a Lua engine belongs to the thread that made it")
-
-
-def _nothing() -> None:
-    """Do nothing."""
 
 
 def _describe(error: object) -> str:
