@@ -26,6 +26,7 @@ _WORD = re.compile(r"\S*$")
 _KEY = re.compile(r"^(?P<key>[\w-]*)$")
 _VALUE = re.compile(r"^(?P<key>[\w-]+):\s+(?P<value>\S*)$")
 _VALUED = ("--timeout",)
+_LUA_OPTIONS = ("-i", "-o", "--timeout", "--reset")
 
 
 class Completer:
@@ -79,13 +80,13 @@ class Completer:
                 return self._lua(body, sum(len(each) + 1 for each in lines) + len(before))
             return self._body(cell["rest"], before)
         found = _CELL.match(before) if line == 0 else None
+        is_cell = found is not None
         found = found or _LINE.match(before)
-        if found is None:
+        if found is None or (is_cell and not found["rest"][:1].isspace()):
             return None
-        rest = found["rest"]
         if found["magic"] == "tool":
-            return self._tool(rest) if rest[:1].isspace() or found.re is _LINE else None
-        return self._lua(rest, len(rest)) if found.re is _LINE else ("", [])
+            return self._tool(found["rest"])
+        return self._options(found["rest"]) if is_cell else self._lua(found["rest"], len(found["rest"]))
 
     def _tool(self, rest: str) -> tuple[str, list[tuple[str, str]]]:
         """Complete behind `%tool`: an option, the name, then parameters and their values."""
@@ -121,6 +122,15 @@ class Completer:
                 (text.removeprefix(prefix), kind) for text, kind in _offered(found) if text != prefix + value["value"]
             ]
         return None
+
+    def _options(self, rest: str) -> tuple[str, list[tuple[str, str]]]:
+        """Complete behind `%%lua`: its options, and Python's variables for `-i`."""
+        *_, before, fragment = ["", *rest.split(" ")]
+        if before in {"-i", "-o"}:
+            begin, comma, typed = fragment.rpartition(",")
+            names = self._cells.variables() if before == "-i" else []
+            return fragment, [(begin + comma + name, "variable") for name in names if name.startswith(typed)]
+        return fragment, [(option, "param") for option in _LUA_OPTIONS if option.startswith(fragment)]
 
     def _lua(self, code: str, cursor: int) -> tuple[str, list[tuple[str, str]]]:
         found = self._cells.complete(code, cursor)

@@ -65,7 +65,7 @@ class LuaCells:
             _check_name(name)
         for name, value in given.items():
             engine.bridge.put(name, engine.bridge.encoder.to_lua(value))
-        name = f"=In[{self._shell.execution_count}]"
+        name = f"=In[{self._shell.displayhook.prompt_count}]"
         with _sigint():
             execution = engine.execute(
                 code, name=name, mode="value", timeout_s=self._default_timeout() if timeout_s is None else timeout_s
@@ -83,6 +83,13 @@ class LuaCells:
         if self._owner is not None and self._owner is not threading.current_thread():
             return None
         return self._made().complete(code, cursor)
+
+    def variables(self) -> list[str]:
+        """Return the names of the user's Python variables."""
+        return sorted(
+            name for name, value in self._shell.user_ns.items()
+            if name[:1] != "_" and name not in self._shell.user_ns_hidden and not callable(value)
+        )  # fmt: skip
 
     def close(self) -> None:
         """End the engine, if there is one and this is its thread."""
