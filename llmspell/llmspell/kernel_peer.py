@@ -12,8 +12,9 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 
 from llmspell import kernels
+from llmspell.notebook_cells import COMMAND, NotebookCells
 from llmspell_kernel.debug.peer import Peer, connected
-from llmspell_kernel.debug.protocol import RequestFailed
+from llmspell_kernel.debug.protocol import Arguments, RequestFailed, failure_body
 from llmspell_tools.errors import LlmspellError
 
 TYPE_CHECKING = False
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from llmspell.kernels import Found
-    from llmspell_kernel.debug.protocol import Arguments
     from llmspell_tools.types import JsonObject
 
 #: Seconds between looks whether the kernel still lives.
@@ -41,6 +41,7 @@ def reach(arguments: Arguments) -> Peer:
         RequestFailed: Nothing is named, or it is not there.
     """
     named = arguments.optional_text("connectionFile") or arguments.optional_text("kernelId")
+    cells = arguments.object("cells")
     try:
         kernel = None if named is None else kernels.find(named)
         if arguments.has("port"):
@@ -49,7 +50,7 @@ def reach(arguments: Arguments) -> Peer:
                 key = kernel.connection.key.decode("utf-8")
             return connected(arguments.text("host", "127.0.0.1"), arguments.number("port"), attach_key=key)
         if kernel is not None:
-            return KernelPeer(kernel)
+            return KernelPeer(kernel, cells)
     except RequestFailed:
         raise
     except LlmspellError as error:
@@ -68,15 +69,18 @@ class KernelPeer(Peer):
 
     Args:
         kernel: Which one.
+        cells: Texts of the Lua cells that the editor shows, by URI.
 
     Raises:
         RequestFailed: The kernel does not answer, or does not debug.
     """
 
-    def __init__(self, kernel: Found) -> None:
+    def __init__(self, kernel: Found, cells: Arguments) -> None:
         from jupyter_client.blocking.client import BlockingKernelClient
 
         self._client = BlockingKernelClient()
+        self._cells = NotebookCells(self._ask)
+        self._cells.know(cells.fields)
         self._requests: SimpleQueue[JsonObject | None] = SimpleQueue()
         self._said: SimpleQueue[JsonObject | None] = SimpleQueue()
         self._has_left = False
@@ -125,14 +129,40 @@ class KernelPeer(Peer):
             raise RequestFailed("program", f"the kernel {kernel.id} has no debugger", show=True)
 
     def _ask_all(self) -> None:
-        while (message := self._requests.get()) is not None and not self._is_closed:
-            self._has_left = self._has_left or message.get("command") == "disconnect"
-            try:
-                answer = self._replied("debug_request", message, None)
-            except Empty:
-                break  # the kernel has gone
-            self._said.put({**answer, "type": "response", "request_seq": message["seq"]})
+        try:
+            while (message := self._requests.get()) is not None and not self._is_closed:
+                self._said.put({**self._answer(message), "type": "response", "request_seq": message["seq"]})
+        except Empty:
+            pass  # the kernel has gone
         self._is_closed = True
+
+    def _answer(self, message: JsonObject) -> JsonObject:
+        """Let the kernel answer a request, or answer one that is about the editor's cells."""
+        given = message.get("arguments")
+        arguments: JsonObject = given if isinstance(given, dict) else {}
+        if message.get("command") == COMMAND:
+            return self._told_of_cells(arguments)
+        self._has_left = self._has_left or message.get("command") == "disconnect"
+        asked: JsonObject = {**message, "arguments": self._cells.outward(arguments)}
+        return self._inward(self._replied("debug_request", asked, None))
+
+    def _told_of_cells(self, arguments: JsonObject) -> JsonObject:
+        response: JsonObject = {"success": True, "command": COMMAND}
+        try:
+            self._cells.edit(Arguments(arguments))
+        except RequestFailed as error:
+            response = {"success": False, "command": COMMAND, "message": error.message, "body": failure_body(error)}
+        return response
+
+    def _ask(self, command: str, arguments: JsonObject) -> JsonObject:
+        """Send a request of our own; returns the body of the response, an empty one where it failed."""
+        message: JsonObject = {"seq": 0, "type": "request", "command": command, "arguments": arguments}
+        body = self._replied("debug_request", message, None).get("body")
+        return body if isinstance(body, dict) else {}
+
+    def _inward(self, message: JsonObject) -> JsonObject:
+        changed = self._cells.inward(message)
+        return changed if isinstance(changed, dict) else {}
 
     def _hear_all(self) -> None:
         while not self._is_closed and self._client.hb_channel.is_alive():
@@ -152,7 +182,7 @@ class KernelPeer(Peer):
 
     def _hear(self, msg_type: str, content: JsonObject) -> None:
         if msg_type == "debug_event":
-            self._said.put({**content, "type": "event"})
+            self._said.put({**self._inward(content), "type": "event"})
         elif msg_type == "stream":
             body: JsonObject = {"category": content["name"], "output": content["text"]}
             self._said.put({"type": "event", "event": "output", "body": body})
