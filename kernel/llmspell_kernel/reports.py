@@ -1,7 +1,7 @@
-"""What the tools of a script report of their progress, handed to the door under one id a call.
+"""What tools report of their progress, handed to the door under one id a call.
 
 The door decides what is shown. A tool that calls tools is one piece of work. Reports may come from any thread; `since`
-is set and `close` is called on the engine's owner thread.
+is set and `close` is called on the thread that calls the tools.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _numbers = count(1)
 
 
 class Reports:
-    """The progress sink of one engine's runs.
+    """The progress sink of one engine's runs, or of one call.
 
     Args:
         front: Shows it.

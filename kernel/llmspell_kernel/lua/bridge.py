@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from llmspell_kernel.lua.convert import to_lua_text
 from llmspell_kernel.lua.memory import LARGE
-from llmspell_kernel.lua.reports import Reports
+from llmspell_kernel.reports import Reports
 from llmspell_tools.errors import Cancelled, InternalError, LlmspellError, ToolTimeout
 
 TYPE_CHECKING = False
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from llmspell_kernel.lua.convert import Decoder, Encoder
     from llmspell_kernel.lua.front import Front
+    from llmspell_kernel.lua.globals.magic import MagicHost
     from llmspell_kernel.lua.interrupt import Run
     from llmspell_kernel.lua.memory import Memory
     from llmspell_kernel.lua.output import Output
@@ -61,6 +62,8 @@ class Bridge:
         self.run: Run | None = None
         #: ``idle_call(work, context)``: run work that calls Lua while no script runs; the engine sets it.
         self.idle_call: Callable[[Callable[[], Any], ToolContext], Any] = _no_engine
+        #: What magics of cells call; the kernel sets it.
+        self.magics: MagicHost | None = None
         #: For `Tool.last_error()`.
         self.last_error: LlmspellError | None = None
         self._on_close: list[Callable[[], None]] = []

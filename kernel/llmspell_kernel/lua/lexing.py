@@ -79,16 +79,12 @@ class Token:
 
 def tokens_of(code: str) -> list[Token]:
     """Return the tokens of a text, comments included."""
-    return list(_scan(code))
+    return list(scan(code))
 
 
-def is_name(text: str) -> bool:
-    """Tell whether text can stand as a name in Lua."""
-    return text.isascii() and text.isidentifier() and text not in KEYWORDS
-
-
-def _scan(code: str) -> Iterator[Token]:
-    position, size = 0, len(code)
+def scan(code: str, start: int = 0) -> Iterator[Token]:
+    """Yield the tokens from a place on, which must be outside of any string and comment."""
+    position, size = start, len(code)
     match_at = _TOKEN.match
     while position < size:
         found = match_at(code, position)
@@ -109,6 +105,11 @@ def _scan(code: str) -> Iterator[Token]:
             end, is_open = _comment_end(code, end)
         yield Token(str(kind), code[position:end], position, end, is_open)
         position = end
+
+
+def is_name(text: str) -> bool:
+    """Tell whether text can stand as a name in Lua."""
+    return text.isascii() and text.isidentifier() and text not in KEYWORDS
 
 
 def _quoted_end(code: str, start: int) -> tuple[int, bool]:

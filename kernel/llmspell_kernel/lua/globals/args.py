@@ -13,18 +13,26 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llmspell_kernel.lua.bridge import Bridge
+    from llmspell_kernel.lua.runtime import LuaTable
 
 
 def set_arguments(bridge: Bridge, script: str, words: Sequence[str]) -> None:
     """Set both globals for the run that begins."""
+    named, classic = tables(bridge, script, words)
+    bridge.put("ARGS", named)
+    bridge.put("arg", classic)
+
+
+def tables(bridge: Bridge, script: str, words: Sequence[str]) -> tuple[LuaTable, LuaTable]:
+    """Return the values of both globals."""
     values: dict[str | int, str] = {"0": to_lua_text(script), 0: to_lua_text(script)}
     for key, value in parse(words).items():
         values[to_lua_text(key)] = to_lua_text(value)
         if key.isdecimal():
             values[int(key)] = to_lua_text(value)
     classic = {0: to_lua_text(script)} | {index: to_lua_text(word) for index, word in enumerate(words, 1)}
-    bridge.put("ARGS", bridge.prelude.runtime.table_from(values))
-    bridge.put("arg", bridge.prelude.runtime.table_from(classic))
+    table_from = bridge.prelude.runtime.table_from
+    return table_from(values), table_from(classic)
 
 
 def parse(words: Sequence[str]) -> dict[str, str]:

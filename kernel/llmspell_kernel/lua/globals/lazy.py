@@ -1,5 +1,7 @@
 """The globals `display`, `comm` and `widgets`: loaded, both halves, when a script first calls one of their functions.
 
+So is `_ENV["%"]`, which cells with magics call.
+
 The Lua half is `prelude/lazy.lua`; what the chunks need of Python is made here, by the module of that name.
 """
 
@@ -34,4 +36,8 @@ def _callables(bridge: Bridge, name: str) -> dict[str, Callable[..., Any]]:
         from llmspell_kernel.lua.globals.comm import callables
 
         return callables(bridge)
+    if name == "magic":
+        from llmspell_kernel.lua.globals.magic import callables as magic_callables
+
+        return magic_callables(bridge)
     return {}

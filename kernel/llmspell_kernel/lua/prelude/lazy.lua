@@ -44,6 +44,12 @@ setmetatable(native.env.display, {
   __metatable = false,
 })
 
+-- What magics become (`magic.lua`); a name that no program writes.
+native.env["%"] = setmetatable({}, {
+  __index = function(_, name) return library("magic")[name] end,
+  __metatable = false,
+})
+
 -- Whether a cell's result may be more than its text: a first look, without a call of anything. `mime.lua` decides.
 function native.may_be_rich(value)
   local metatable = getmetatable(value)

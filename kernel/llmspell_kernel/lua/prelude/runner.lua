@@ -56,6 +56,10 @@ local function traceback(...)
 end
 native.env.debug = { traceback = traceback }
 
+-- The globals as they are at the start, for `%who` and `%reset`.
+native.first_globals = {}
+for name, value in next, native.env do native.first_globals[name] = value end
+
 local function message_of(value)
   if type(value) == "string" then return value end
   if type(value) == "number" then return tostring(value) end
