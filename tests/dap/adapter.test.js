@@ -50,7 +50,7 @@ for (const transport of ["stdio", "tcp"]) {
     test("initialize returns capabilities", async () => {
       const response = await client.initializeRequest();
       assert.equal(response.body.supportsConfigurationDoneRequest, true);
-      assert.equal(response.body.exceptionBreakpointFilters.length, 2);
+      assert.equal(response.body.exceptionBreakpointFilters.length, 4);
     });
 
     test("a wrong pathFormat is an error", async () => {

@@ -30,6 +30,12 @@ _TRUE = (
 )
 
 
+_CONDITION: JsonObject = {
+    "supportsCondition": True,
+    "conditionDescription": "A Lua expression that must hold where the error is raised",
+}
+
+
 def capabilities() -> JsonObject:
     """Return the body of the response to `initialize`."""
     return {
@@ -37,13 +43,12 @@ def capabilities() -> JsonObject:
         "completionTriggerCharacters": [".", ":"],
         "exceptionBreakpointFilters": [
             {
-                "filter": name,
-                "label": label,
-                "description": description,
-                "default": is_default,
-                "supportsCondition": True,
-                "conditionDescription": "A Lua expression that must hold where the error is raised",
+                "filter": each.name,
+                "label": each.label,
+                "description": each.description,
+                "default": each.is_default,
+                **(_CONDITION if each.has_condition else {}),
             }
-            for name, label, description, is_default in FILTERS
+            for each in FILTERS
         ],
     }

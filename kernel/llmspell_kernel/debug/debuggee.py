@@ -20,11 +20,55 @@ if TYPE_CHECKING:
 
 #: How a program goes on.
 Mode = Literal["continue", "in", "over", "out"]
-#: The exception filters: name, label, what they do, whether clients set them at first.
+#: What is done about Python tools: they are stopped in this session, in one of their own, or not at all.
+PythonMode = Literal["merged", "child", "off"]
+PYTHON_MODES: tuple[PythonMode, ...] = ("merged", "child", "off")
+
+
+class Filter(NamedTuple):
+    """A kind of errors that stop.
+
+    Attributes:
+        name: For requests.
+        label: For people.
+        description: What it does.
+        is_default: Whether clients set it at first.
+        has_condition: Whether it takes one, in Lua.
+    """
+
+    name: str
+    label: str
+    description: str
+    is_default: bool
+    has_condition: bool
+
+
 FILTERS = (
-    ("uncaught", "Uncaught errors", "Stop where an error is raised that no pcall, xpcall or resume catches.", True),
-    ("all", "All errors", "Stop where any error is raised, also those that are caught.", False),
-)
+    Filter(
+        "uncaught", "Uncaught errors", "Stop where an error is raised that no pcall, xpcall or resume catches.",
+        is_default=True, has_condition=True,
+    ),
+    Filter(
+        "all", "All errors", "Stop where any error is raised, also those that are caught.",
+        is_default=False, has_condition=True,
+    ),
+    Filter(
+        "pythonUncaught", "Python: exceptions of tools", "Stop where an exception is raised that leaves a Python tool.",
+        is_default=False, has_condition=False,
+    ),
+    Filter(
+        "pythonRaised", "Python: raised exceptions",
+        "Stop where a Python tool raises an exception, also one that it catches.",
+        is_default=False, has_condition=False,
+    ),
+)  # fmt: skip
+
+
+class Wanted(NamedTuple):
+    """What a client wants of a program, as far as the program must know."""
+
+    python: PythonMode = "merged"
+    just_my_code: bool = True
 
 
 class Frame(NamedTuple):
@@ -124,6 +168,10 @@ class Debuggee(Protocol):
     can_restart: bool
     #: Whether it goes on after `stop`, as a kernel does.
     is_endless: bool
+
+    def prepare(self, wanted: Wanted) -> None:
+        """Take what the client wants, before `listen`."""
+        ...
 
     def listen(self, listener: Listener, *, is_debugging: bool) -> None:
         """Begin: tell `listener` what happens; without debugging only what it prints and how it ends."""

@@ -10,8 +10,8 @@ import os
 from queue import SimpleQueue
 from threading import Event
 
-from llmspell_kernel.debug.lua_debuggee import LuaDebuggee
 from llmspell_kernel.debug.protocol import RequestFailed
+from llmspell_kernel.debug.python.debuggee import ScriptDebuggee
 from llmspell_tools.definition import CancelSignal
 from llmspell_tools.errors import Cancelled, LlmspellError
 
@@ -155,7 +155,7 @@ class Launcher:
         if not self._idle.wait(_PATIENCE_S):
             raise RequestFailed("program", "the program before this one has not ended yet", show=True)
         self._idle.clear()
-        answers: SimpleQueue[LuaDebuggee | LlmspellError] = SimpleQueue()
+        answers: SimpleQueue[ScriptDebuggee | LlmspellError] = SimpleQueue()
         self._jobs.put(lambda: self._run(plan, answers))
         answer = answers.get()
         if isinstance(answer, LlmspellError):
@@ -185,10 +185,10 @@ class Launcher:
             finally:
                 self._idle.set()
 
-    def _run(self, plan: Plan, answers: SimpleQueue[LuaDebuggee | LlmspellError]) -> None:
+    def _run(self, plan: Plan, answers: SimpleQueue[ScriptDebuggee | LlmspellError]) -> None:
         """Run a program until it is not to run again; the process has its own folder back before the client is told."""
         control = Control()
-        debuggee: LuaDebuggee | None = None
+        debuggee: ScriptDebuggee | None = None
 
         def write(stream: str, text: str) -> None:
             if debuggee is not None:
@@ -196,7 +196,7 @@ class Launcher:
 
         surroundings = _Surroundings(plan)
         try:
-            debuggee = LuaDebuggee(self._workshop.engine(plan, write, control.signal), control)
+            debuggee = ScriptDebuggee(self._workshop.engine(plan, write, control.signal), control)
             answers.put(debuggee)
             control.wait()
             status = self._execute(debuggee.engine, plan, control, write)

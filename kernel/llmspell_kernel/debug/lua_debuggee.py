@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Protocol
 
-    from llmspell_kernel.debug.debuggee import Listener, Mode
+    from llmspell_kernel.debug.debuggee import Listener, Mode, Wanted
     from llmspell_kernel.lua.debugger.points import Point, Wish
     from llmspell_kernel.lua.debugger.stops import Stop
     from llmspell_kernel.lua.engine import LuaEngine
@@ -121,6 +121,9 @@ class LuaDebuggee:
             listener.ended(status)
 
     # --- the session's side ----------------------------------------------------------------------------------------
+
+    def prepare(self, wanted: Wanted) -> None:
+        """See `Debuggee.prepare`."""
 
     def listen(self, listener: Listener, *, is_debugging: bool) -> None:
         """See `Debuggee.listen`."""

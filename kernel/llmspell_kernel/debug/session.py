@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from llmspell_kernel.debug.debuggee import Debuggee, Host
+    from llmspell_kernel.debug.debuggee import Debuggee, Host, PythonMode
     from llmspell_kernel.debug.relay import Relay
     from llmspell_kernel.lua.debugger.points import Point
     from llmspell_kernel.lua.debugger.stops import Stop
@@ -68,6 +68,7 @@ class DebugSession:
         self.is_configured = False
         self.stop_on_entry = False
         self.just_my_code = True
+        self.python_mode: PythonMode = "merged"
         self.sources = Sources()
         #: Where the program is stopped, as the client knows it; None while it runs.
         self.stop: Stop | None = None

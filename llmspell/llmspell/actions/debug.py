@@ -11,7 +11,7 @@ from llmspell.kernel_peer import reach
 from llmspell_kernel.debug.console import StopNotes
 from llmspell_kernel.debug.joined import Joined
 from llmspell_kernel.debug.launcher import Control, Launcher, described
-from llmspell_kernel.debug.lua_debuggee import LuaDebuggee
+from llmspell_kernel.debug.python.debuggee import ScriptDebuggee
 from llmspell_kernel.debug.server import Server
 from llmspell_kernel.debug.terminal import TOKEN_VARIABLE, CallBack
 from llmspell_kernel.lua import LuaEngine
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from llmspell_kernel.lua import Execution
     from llmspell_tools.definition import CancelSignal
 
-    _Door = Callable[[LuaDebuggee], Server | CallBack]
+    _Door = Callable[[ScriptDebuggee], Server | CallBack]
 
 _FAREWELL_S = 2.0
 
@@ -139,7 +139,7 @@ class _Attendant:
         self._places = places
         self._waits = wait
         self._steps = step
-        self._debuggee: LuaDebuggee | None = None
+        self._debuggee: ScriptDebuggee | None = None
         self._notes = StopNotes(output.note, watches, self._waiting)
         self._door = door
         self._server: Server | CallBack | None = None
@@ -160,7 +160,7 @@ class _Attendant:
         if self._debuggee is not None:  # started again by the client
             self._debuggee.renew(engine)
             return
-        self._debuggee = self._notes.debuggee = LuaDebuggee(engine, self.control, self._notes)
+        self._debuggee = self._notes.debuggee = ScriptDebuggee(engine, self.control, self._notes)
         if self._places or self._steps:
             self._prepare(self._debuggee)
         self._server = self._door(self._debuggee)
@@ -188,7 +188,7 @@ class _Attendant:
         if self._server is not None:
             self._server.close()
 
-    def _prepare(self, debuggee: LuaDebuggee) -> None:
+    def _prepare(self, debuggee: ScriptDebuggee) -> None:
         debuggee.watch()
         by_path: dict[str, list[Wish]] = {}
         for path, line in self._places:

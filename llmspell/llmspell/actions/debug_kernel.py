@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from llmspell import output
 from llmspell_kernel.debug.joined import Joined
-from llmspell_kernel.debug.lua_debuggee import LuaDebuggee
 from llmspell_kernel.debug.protocol import RequestFailed
+from llmspell_kernel.debug.python.debuggee import ScriptDebuggee
 from llmspell_kernel.debug.server import Server
 from llmspell_kernel.lua import LuaEngine
 from llmspell_tools.errors import ToolUnavailable
@@ -26,7 +26,7 @@ class KernelDoor:
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._debuggee: LuaDebuggee | None = None
+        self._debuggee: ScriptDebuggee | None = None
 
     def writer(self, write: Callable[[str, str], None]) -> Callable[[str, str], None]:
         """Return what the engine prints with: for the notebook, and for a debugger that is attached."""
@@ -42,7 +42,7 @@ class KernelDoor:
         """Serve from now on; see `run_kernel`."""
         if not isinstance(engine, LuaEngine):
             raise ToolUnavailable("only a Lua kernel has a debug server")
-        self._debuggee = LuaDebuggee(engine, _Cells(engine))
+        self._debuggee = ScriptDebuggee(engine, _Cells(engine))
         server = Server(Joined(self._debuggee, key=key), self._port)
         server.start()
         output.note(f"Debugger on 127.0.0.1:{server.port}")

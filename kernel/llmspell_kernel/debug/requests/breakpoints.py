@@ -43,7 +43,7 @@ def set_function_breakpoints(session: DebugSession, arguments: Arguments) -> Jso
 
 def set_exception_breakpoints(session: DebugSession, arguments: Arguments) -> JsonObject:
     """Choose the errors that stop, each filter with a condition or without."""
-    known = {name for name, *_ in FILTERS}
+    known = {each.name for each in FILTERS}
     filters: dict[str, str | None] = dict.fromkeys(arguments.texts("filters"))
     results: list[bool] = [name in known for name in filters]
     for option in arguments.objects("filterOptions"):

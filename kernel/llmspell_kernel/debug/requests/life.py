@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from llmspell_kernel.debug.capabilities import capabilities
 from llmspell_kernel.debug.client import Client
+from llmspell_kernel.debug.debuggee import PYTHON_MODES, Wanted
 from llmspell_kernel.debug.peer import Peer
 from llmspell_kernel.debug.protocol import RequestFailed
 from llmspell_kernel.debug.relay import Relay
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from llmspell_kernel.debug.debuggee import Debuggee
+    from llmspell_kernel.debug.debuggee import Debuggee, PythonMode
     from llmspell_kernel.debug.protocol import Arguments
     from llmspell_kernel.debug.session import DebugSession
     from llmspell_tools.types import JsonObject
@@ -104,11 +105,21 @@ def _check_new(session: DebugSession) -> None:
 def _prepare(session: DebugSession, arguments: Arguments) -> None:
     session.stop_on_entry = arguments.flag("stopOnEntry")
     session.just_my_code = arguments.flag("justMyCode", default=True)
+    session.python_mode = _python_mode(arguments)
     session.sources.map_paths(arguments)
+
+
+def _python_mode(arguments: Arguments) -> PythonMode:
+    asked = arguments.text("pythonDebugging", "merged")
+    mode: PythonMode | None = next((each for each in PYTHON_MODES if each == asked), None)
+    if mode is None:
+        raise RequestFailed("bad_arguments", f"'pythonDebugging' must be one of {', '.join(PYTHON_MODES)}")
+    return mode
 
 
 def _begin(session: DebugSession, debuggee: Debuggee, *, is_debugging: bool, is_launched: bool) -> None:
     session.debuggee = debuggee
     session.is_launched = is_launched
+    debuggee.prepare(Wanted(session.python_mode, session.just_my_code))
     debuggee.listen(session, is_debugging=is_debugging)
     session.after_response(lambda: session.event("initialized"))

@@ -92,7 +92,7 @@ class LuaDebugger:
             self._filters = {}
             self._engine.loader.instrument = None
             self.points = Points(self.points.read, self._point_changed)
-            self.tool_gate.watch(None)
+            self.tool_gate.forget()
         self._safe_points.post(self._remove)
         if self.stop is not None:
             with suppress(NotStopped):  # it has gone on by itself

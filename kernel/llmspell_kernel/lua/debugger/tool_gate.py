@@ -76,11 +76,15 @@ class ToolGate:
 
     # --- any thread ------------------------------------------------------------------------------------------------
 
-    def watch(self, watcher: Watcher | None, watched: Watched = "never") -> None:
-        """Tell somebody of calls from now on, or nobody; a call that goes on now is not told of."""
+    def watch(self, watcher: Watcher, watched: Watched) -> None:
+        """Tell somebody of calls from now on; a call that goes on now is not told of."""
         self._watcher = watcher
-        self.watched = "never" if watcher is None else watched
+        self.watched = watched
         self._apply()
+
+    def forget(self) -> None:
+        """Tell of no more calls, but of the end of those that were told of."""
+        self.watched = "never"
 
     def release(self) -> None:
         """End what `hold` began."""

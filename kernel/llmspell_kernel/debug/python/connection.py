@@ -1,0 +1,111 @@
+"""Requests to debugpy's server and its events. It speaks the Debug Adapter Protocol, so this end is a client of it."""
+
+from __future__ import annotations
+
+from queue import SimpleQueue
+from threading import Event, Lock, Thread
+
+from llmspell_kernel.debug.protocol import RequestFailed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmspell_kernel.debug.peer import Peer
+    from llmspell_tools.types import JsonObject
+
+_PATIENCE_S = 10.0
+
+
+class _Reply:
+    __slots__ = ("done", "message")
+
+    def __init__(self) -> None:
+        self.done = Event()
+        self.message: JsonObject = {}
+
+
+class Connection:
+    """One connection. Requests come from any thread; events are handed out one by one on a thread of their own.
+
+    Args:
+        peer: The other end.
+        heard: Takes an event, name and body; may send requests.
+    """
+
+    def __init__(self, peer: Peer, heard: Callable[[str, JsonObject], None]) -> None:
+        self._peer = peer
+        self._heard = heard
+        self._lock = Lock()
+        self._seq = 0
+        self._replies: dict[int, _Reply] = {}
+        self._events: SimpleQueue[tuple[str, JsonObject] | None] = SimpleQueue()
+        self._is_over = False
+
+    def open(self) -> None:
+        """Begin to read."""
+        for work, name in ((self._read, "reader"), (self._hand_out, "events")):
+            Thread(target=work, name=f"llmspell-debugpy-{name}", daemon=True).start()
+
+    def request(self, command: str, **arguments: object) -> JsonObject:
+        """Send a request and return the body of its response.
+
+        Raises:
+            RequestFailed: debugpy refuses it, or does not answer.
+        """
+        reply = _Reply()
+        number = self._send(command, arguments, reply)
+        if not reply.done.wait(_PATIENCE_S):
+            self._replies.pop(number, None)
+            raise RequestFailed("evaluation", f"debugpy does not answer '{command}'")
+        if reply.message.get("success") is not True:
+            raise RequestFailed("evaluation", str(reply.message.get("message") or f"debugpy refuses '{command}'"))
+        body = reply.message.get("body")
+        return body if isinstance(body, dict) else {}
+
+    def post(self, command: str, **arguments: object) -> None:
+        """Send a request whose response is of no interest."""
+        self._send(command, arguments, None)
+
+    def _send(self, command: str, arguments: object, reply: _Reply | None) -> int:
+        with self._lock:
+            self._seq += 1
+            number = self._seq
+            if reply is not None:
+                self._replies[number] = reply
+            if self._is_over:
+                self._refuse_all()
+            else:
+                self._peer.send({"seq": number, "type": "request", "command": command, "arguments": arguments})  # type: ignore[dict-item]  # JSON by the callers
+        return number
+
+    def _read(self) -> None:
+        for message in self._peer.messages():
+            body = message.get("body")
+            if message.get("type") == "event":
+                self._events.put((str(message.get("event")), body if isinstance(body, dict) else {}))
+            elif message.get("type") == "response":
+                number = message.get("request_seq")
+                reply = self._replies.pop(number, None) if isinstance(number, int) else None
+                if reply is not None:
+                    reply.message = message
+                    reply.done.set()
+        with self._lock:
+            self._is_over = True
+            self._refuse_all()
+        self._events.put(None)
+
+    def _refuse_all(self) -> None:
+        while self._replies:
+            _, reply = self._replies.popitem()
+            reply.message = {"success": False, "message": "debugpy has gone"}
+            reply.done.set()
+
+    def _hand_out(self) -> None:
+        while (event := self._events.get()) is not None:
+            try:
+                self._heard(*event)
+            except Exception:
+                import logging  # where something is wrong with us
+
+                logging.getLogger(__name__).exception("an event of debugpy was not dealt with: %s", event[0])
