@@ -22,6 +22,7 @@ from typing import Protocol
 import zmq
 
 from llmspell_kernel.errors import KernelDied, KernelUnreachable, PeerError, UnusableContent
+from llmspell_kernel.stdin import END_OF_INPUT
 from llmspell_kernel.wire import DELIMITER, EMPTY_OBJECT, Wire, encode
 from llmspell_tools.jsontext import loads
 
@@ -215,7 +216,7 @@ class KernelClient:
             return
         prompt = message.content.get("prompt")
         answer = hearer.asked(str(prompt or ""), password=message.content.get("password") is True)
-        content: JsonObject = {"value": "\x04" if answer is None else answer}
+        content: JsonObject = {"value": END_OF_INPUT if answer is None else answer}
         self._stdin.send_multipart(self._wire.message((), "input_reply", encode(content), message.header_bytes))
 
     def _interrupt(self) -> None:

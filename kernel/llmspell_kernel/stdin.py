@@ -30,7 +30,7 @@ _LOOK_MS = 100
 _CONNECT_MS = 1_000
 _CONNECT_STEP_MS = 20
 #: What clients send for Ctrl-D (jupyter_console, and ipykernel's reading of it).
-_END_OF_INPUT = "\x04"
+END_OF_INPUT = "\x04"
 
 
 class StdinPort(Protocol):
@@ -99,7 +99,7 @@ class Questions:
             received = self._port.receive(_LOOK_MS)
             value = None if received is None else self._answer(received, request, own_id)
             if value is not None:
-                return None if value == _END_OF_INPUT else value
+                return None if value == END_OF_INPUT else value
 
     def _send(self, frames: Frames, check: Callable[[], None]) -> None:
         for _ in range(_CONNECT_MS // _CONNECT_STEP_MS):

@@ -1,0 +1,203 @@
+"""A kernel in this very process, without sockets and threads: the same handlers, called directly.
+
+The console of `llmspell repl` speaks to it in Jupyter's messages, as it does to a kernel elsewhere (`client`), so that
+what it shows cannot differ. Requests are handled on the thread that made it, normally the main one; `interrupt` comes
+from any thread. Nothing of it outlives the object but the history file.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from functools import partial
+
+from llmspell_kernel.comms import Comms
+from llmspell_kernel.dispatch import Dispatcher
+from llmspell_kernel.engine import LateEngine
+from llmspell_kernel.handlers.complete import complete_request
+from llmspell_kernel.handlers.execute import Cells, execute_request
+from llmspell_kernel.handlers.history import history_request
+from llmspell_kernel.handlers.inspect import inspect_request
+from llmspell_kernel.handlers.is_complete import is_complete_request
+from llmspell_kernel.handlers.kernel_info import kernel_info_request
+from llmspell_kernel.handlers.script import Scripts, script_request
+from llmspell_kernel.handlers.tool import ToolDesk, tool_request
+from llmspell_kernel.history import History
+from llmspell_kernel.language import Languages
+from llmspell_kernel.output import Output
+from llmspell_kernel.own_tools import OwnTools
+from llmspell_kernel.running import GRACE_S, Running
+from llmspell_kernel.stdin import END_OF_INPUT, Questions
+from llmspell_kernel.wire import DELIMITER, EMPTY_OBJECT, Wire, encode
+from llmspell_tools.jsontext import loads
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmspell_kernel.client import Hearer
+    from llmspell_kernel.dispatch import Handler
+    from llmspell_kernel.display import KernelFront
+    from llmspell_kernel.engine import EngineFactory
+    from llmspell_tools.registry import ToolRegistry
+    from llmspell_tools.types import JsonObject
+
+    Frames = list[bytes]
+
+_SENDER = b"console"
+
+
+class EmbeddedKernel:
+    """One Lua state and its tools.
+
+    Args:
+        registry: The tools.
+        engine_factory: Makes the engine, when it is first needed.
+        cell_timeout_s: Seconds that one cell may run, or None.
+        history_file: Where cells are remembered; None keeps them in memory.
+        break_main: Makes the main thread's system call end, so that it asks `take_break`; any thread.
+        log: Takes one line.
+    """
+
+    name = "console"  # as a source of messages
+
+    def __init__(
+        self,
+        registry: ToolRegistry,
+        engine_factory: EngineFactory,
+        *,
+        cell_timeout_s: float | None = None,
+        history_file: str | None = None,
+        break_main: Callable[[], None] = lambda: None,
+        log: Callable[[str], None],
+    ) -> None:
+        self._wire = Wire(os.urandom(16).hex().encode("ascii"))
+        self._history = History(history_file, log)
+        self._output = Output()
+        self._comms = Comms(self._wire, self._publish)
+        self._break_main = break_main
+        self._log = log
+        self._hearers: list[Hearer] = []
+        self._reply: JsonObject | None = None
+        self.running = Running()
+        self.engine = LateEngine(lambda: engine_factory(registry, self._output.write, self._front()))
+        self._handlers = self._shell(registry, engine_factory, cell_timeout_s)
+        self._dispatcher = Dispatcher(self._wire, self._handlers, publish=self._publish, log=log)
+
+    def request(self, msg_type: str, content: JsonObject, hearer: Hearer) -> JsonObject:
+        """Handle a request and return its reply's content; what it publishes is heard meanwhile, from any thread."""
+        self._hearers.append(hearer)
+        self._reply = None
+        try:
+            self._dispatcher.take(self._wire.message((_SENDER,), msg_type, encode(content), EMPTY_OBJECT), self)
+        finally:
+            self._hearers.pop()
+        assert self._reply is not None
+        return self._reply
+
+    def interrupt(self) -> None:
+        """Stop the request that is handled; without an effect when none is. Any thread."""
+        if self.running.interrupt() and self.running.is_breakable:
+            threading.Thread(target=self._break, name="llmspell-break", daemon=True).start()
+
+    def close(self) -> None:
+        """Free the engine and the history."""
+        self.engine.close()
+        self._history.close()
+
+    # --- as a source of messages, for the dispatcher ---------------------------------------------------------------
+
+    def receive(self) -> Frames | None:
+        """Return nothing: requests are handed over by `request`."""
+
+    def hold(self) -> int:
+        """Return how many requests wait: none, they come one at a time."""
+        return 0
+
+    def send(self, frames: Frames) -> None:
+        """Take a reply."""
+        self._reply = _content(frames)
+
+    # --- composition -----------------------------------------------------------------------------------------------
+
+    def _shell(
+        self, registry: ToolRegistry, engine_factory: EngineFactory, cell_timeout_s: float | None
+    ) -> dict[str, Handler]:
+        engine, output, running = self.engine, self._output, self.running
+        own_tools = OwnTools(lambda: engine.registry(registry), running, output.write)
+        language = Languages(engine)
+        cells = Cells(engine, output, running, cell_timeout_s, own_tools)
+        cells.history, cells.language = self._history, language
+        scripts = Scripts(
+            engine,
+            lambda folder: engine_factory(registry, output.write, self._front(), script_dir=folder),
+            registry.policy,
+            output,
+            running,
+            cell_timeout_s,
+            own_tools,
+        )
+        desk = ToolDesk(lambda: engine.registry(registry), running, own_tools)
+        return {
+            "kernel_info_request": kernel_info_request,
+            "execute_request": partial(execute_request, cells),
+            "complete_request": partial(complete_request, language),
+            "inspect_request": partial(inspect_request, language),
+            "is_complete_request": partial(is_complete_request, language),
+            "history_request": partial(history_request, self._history),
+            "tool_request": partial(tool_request, desk),
+            "script_request": partial(script_request, scripts),
+        }
+
+    def _front(self) -> KernelFront:
+        from llmspell_kernel.display import KernelFront  # with the engine
+
+        questions = Questions(self._wire, _Stdin(self._wire, self._ask), self._log)
+        return KernelFront(self._output, questions, self._comms)
+
+    def _ask(self, prompt: str, password: bool) -> str | None:
+        return self._hearers[-1].asked(prompt, password=password) if self._hearers else None
+
+    def _publish(self, frames: Frames) -> None:
+        if not self._hearers:
+            return
+        header = loads(frames[frames.index(DELIMITER) + 2])
+        msg_type = str(header.get("msg_type")) if isinstance(header, dict) else ""
+        if msg_type != "status":
+            self._hearers[-1].published(msg_type, _content(frames))
+
+    def _break(self) -> None:
+        """Break a tool that does not look at its signal, as the service thread of a kernel does."""
+        pause = threading.Event()
+        while self.running.is_breakable:
+            if self.running.must_break():
+                self._break_main()
+            pause.wait(GRACE_S / 5)
+
+
+class _Stdin:
+    """The person at the console as a stdin channel; see `stdin.StdinPort`."""
+
+    def __init__(self, wire: Wire, ask: Callable[[str, bool], str | None]) -> None:
+        self._wire = wire
+        self._ask = ask
+        self._answer: Frames | None = None
+
+    def send(self, frames: Frames) -> bool:
+        """Ask at once; the answer waits for `receive`."""
+        question = _content(frames)
+        answer = self._ask(str(question.get("prompt") or ""), question.get("password") is True)
+        content: JsonObject = {"value": END_OF_INPUT if answer is None else answer}
+        parent = frames[frames.index(DELIMITER) + 2]
+        self._answer = self._wire.message((_SENDER,), "input_reply", encode(content), parent)
+        return True
+
+    def receive(self, timeout_ms: int) -> Frames | None:  # noqa: ARG002 - the answer is there
+        """Return the answer, once."""
+        answer, self._answer = self._answer, None
+        return answer
+
+
+def _content(frames: Frames) -> JsonObject:
+    value = loads(frames[frames.index(DELIMITER) + 5])
+    return value if isinstance(value, dict) else {}
