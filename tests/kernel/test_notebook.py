@@ -89,20 +89,18 @@ def test_a_notebook_runs_from_an_environment_without_us(elsewhere, tmp_path):
     assert third[-1]["data"]["text/plain"] in ("5", "5.0")
 
 
-def test_the_example_notebook_runs_on_its_real_data(elsewhere, tmp_path):
-    (tmp_path / "data").symlink_to(EXAMPLES / "data")
+@pytest.mark.parametrize(("name", "shown"), [("weather.ipynb", "2012-01"), ("tour.ipynb", "2015-12")])
+def test_an_example_notebook_runs_on_its_real_data(elsewhere, tmp_path, name, shown):
     work = tmp_path / "work"
-    work.mkdir()
-    for name in ("weather.ipynb", "weather_report.lua"):
-        (work / name).write_bytes((EXAMPLES / name).read_bytes())
-    (work / "data").mkdir()
+    (work / "data").mkdir(parents=True)
+    (work / name).write_bytes((EXAMPLES / name).read_bytes())
     (work / "data" / "seattle-weather.csv").write_bytes((EXAMPLES / "data" / "seattle-weather.csv").read_bytes())
 
-    outputs = execute(elsewhere, work / "weather.ipynb", work)
+    outputs = execute(elsewhere, work / name, work)
 
     errors = [output for cell in outputs for output in cell if output["output_type"] == "error"]
     assert errors == []
-    assert "2012-01" in "".join(text(cell) for cell in outputs)
+    assert shown in json.dumps(outputs)
 
 
 def test_the_example_script_runs_unchanged_as_a_cell(elsewhere, tmp_path):
