@@ -112,6 +112,11 @@ class LateEngine:
         self._make = make
         self._engine: Engine | None = None
 
+    @property
+    def made(self) -> Engine | None:
+        """The engine, if there is one yet; any thread."""
+        return self._engine
+
     def prepare(self) -> Engine:
         """Return the engine; make it if there is none."""
         if self._engine is None:
@@ -166,6 +171,12 @@ class LateEngine:
         """
         nest: Callable[[], Callable[[], None] | None] | None = getattr(self._engine, "nest", None)
         return None if nest is None else nest()
+
+    @property
+    def script_writer(self) -> Callable[[str, str], None] | None:
+        """What writes text among the prints of the script that runs, in order; None while none runs; any thread."""
+        bridge = getattr(self._engine, "bridge", None)
+        return None if bridge is None or bridge.run is None else bridge.output.add
 
     def post_work(self, work: Callable[[], None]) -> None:
         """Let the engine's thread call `work` in the middle of the script that runs; any thread."""

@@ -57,7 +57,8 @@ class LimitedLog:
 
 def _to_stderr(line: str) -> None:
     try:
-        sys.stderr.write(f"llmspell kernel: {line}\n")
-        sys.stderr.flush()
+        stream = getattr(sys.stderr, "former", sys.stderr)  # the process's own, whatever is being handled
+        stream.write(f"llmspell kernel: {line}\n")
+        stream.flush()
     except (OSError, ValueError):
         pass  # standard error is closed or its disk is full: a lost line must not cost a reply

@@ -19,30 +19,31 @@ if TYPE_CHECKING:
 class Output:
     """The current request's output; `begin` and `end` are called on the main thread."""
 
-    __slots__ = ("_shown", "request")
+    __slots__ = ("request", "shown")
 
     def __init__(self) -> None:
-        self._shown: Request | None = None
+        #: The request whose output is shown; None between requests and for a silent one.
+        self.shown: Request | None = None
         #: The request that is being handled, also a silent one; None between requests.
         self.request: Request | None = None
 
     def begin(self, request: Request, *, is_silent: bool = False) -> None:
         """Send what follows as output of `request`, or nowhere (silent)."""
         self.request = request
-        self._shown = None if is_silent else request
+        self.shown = None if is_silent else request
 
     def end(self) -> None:
         """The request is over; later text has nowhere to go."""
         self.request = None
-        self._shown = None
+        self.shown = None
 
     def suspend(self) -> Callable[[], None]:
         """Put the request aside: others are handled in its middle; return what gives it back."""
-        request, shown = self.request, self._shown
+        request, shown = self.request, self.shown
         self.end()
 
         def resume() -> None:
-            self.request, self._shown = request, shown
+            self.request, self.shown = request, shown
 
         return resume
 
@@ -53,13 +54,13 @@ class Output:
             name: stdout or stderr.
             text: Any length; an empty one is not sent.
         """
-        request = self._shown
+        request = self.shown
         if request is not None and text:
             content = f'{{"name":{quote(name)},"text":{quote(text)}}}'
             request.publish_encoded("stream", content.encode("ascii"))
 
     def publish(self, msg_type: str, content: JsonObject) -> None:
         """Publish another message of the request, if it shows anything; from any thread."""
-        request = self._shown
+        request = self.shown
         if request is not None:
             request.publish(msg_type, content)

@@ -24,12 +24,20 @@ class OwnTools:
         find_registry: Returns the tools, those registered by cells included.
         running: Told what an interrupt stops.
         write: Writes to the streams of the cell that runs.
+        flush: Called when modules have been loaded: what they printed comes first.
     """
 
-    __slots__ = ("_find_registry", "_looks", "_running", "_told", "_write")
+    __slots__ = ("_find_registry", "_flush", "_looks", "_running", "_told", "_write")
 
-    def __init__(self, find_registry: Callable[[], ToolRegistry], running: Running, write: Write) -> None:
+    def __init__(
+        self,
+        find_registry: Callable[[], ToolRegistry],
+        running: Running,
+        write: Write,
+        flush: Callable[[], None] | None = None,
+    ) -> None:
         self._find_registry = find_registry
+        self._flush = _do_nothing if flush is None else flush
         self._running = running
         self._write = write
         self._told: set[str] = set()
@@ -53,6 +61,7 @@ class OwnTools:
             self._find_registry().refresh()
         finally:
             self._running.end()
+            self._flush()
 
     def tell(self) -> None:
         """Write what has not been said yet to the cell's standard error; what is mended may be said again."""
@@ -66,4 +75,4 @@ class OwnTools:
 
 
 def _do_nothing() -> None:
-    """An interrupt breaks the loading by SIGINT: it looks at nothing."""
+    """Stop nothing (an interrupt breaks the loading by SIGINT: it looks at nothing), write nothing."""

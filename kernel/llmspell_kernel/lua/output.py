@@ -57,6 +57,18 @@ class Output:
         finally:
             self._lock.release()
 
+    def add(self, stream: str, text: str) -> None:
+        """Write text of a tool's own, in its place among what the script prints; any thread.
+
+        Raises:
+            Exception: The writer's own failure.
+        """
+        raw = text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("latin-1")
+        if stream == "stderr":
+            self.error_text(raw)
+        else:
+            self.parts.append(raw)
+
     def error_text(self, text: str) -> None:
         """Write to standard error, after what waits for standard output."""
         self.flush()

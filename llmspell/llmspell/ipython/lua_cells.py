@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from llmspell import api, assembly
-from llmspell.ipython.values import of_cell, to_plain
+from llmspell.ipython.values import of_cell
 from llmspell.options import Options
 from llmspell_kernel.lua.lexing import is_name
+from llmspell_kernel.python.plain import to_plain
 from llmspell_tools.errors import InvalidParameters, LlmspellError
 
 if TYPE_CHECKING:

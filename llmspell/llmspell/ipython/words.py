@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llmspell.ipython.values import to_plain
+from llmspell_kernel.python.plain import to_plain
 from llmspell_tools import parameters
 from llmspell_tools.errors import InvalidParameters
 
