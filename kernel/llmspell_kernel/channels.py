@@ -109,6 +109,21 @@ class RequestChannel:
         frames = self._receive_and_retry() if self._outbox.waiting else self._receive(self._socket, 0)
         return None if frames[0] == self._wake_identity else frames
 
+    def receive_arrived(self) -> Frames | None:
+        """Return the next message if it has arrived already, without a look at those behind it."""
+        if self._woken or self._outbox.waiting or not self._may_use():
+            return None
+        try:
+            frames = self._held.popleft() if self._held else self._receive(self._socket, framing.NOBLOCK)
+        except zmq.Again:
+            return None
+        finally:
+            self._lock.release()
+        if frames[0] == self._wake_identity:
+            self._woken = True
+            return None
+        return frames
+
     def hold(self) -> int:
         """Take in what has arrived already, without waiting; return how many messages `receive` has ready."""
         if not self._may_use():

@@ -19,6 +19,7 @@ import os
 import threading
 from functools import partial
 
+from llmspell_kernel.batch import ShellBatch
 from llmspell_kernel.channels import Channels
 from llmspell_kernel.comms import Comms
 from llmspell_kernel.connection import (
@@ -160,7 +161,9 @@ class Kernel:
         self.running = Running(self.signals.wake)
         self.signals.install(self.running.take_break)
         self.output = Output()
-        self.comms = Comms(self.wire, self.channels.iopub.publish)
+        self.batch = ShellBatch(self.channels.shell, self.channels.iopub.publish, self.signals.wake)
+        self.channels.stdin.before_send = self.batch.release
+        self.comms = Comms(self.wire, self.batch.publish)
         self.lifecycle = Lifecycle(self.running.interrupt, self._wake)
         self.subshells: Subshells | None = None
 
@@ -180,6 +183,7 @@ class Kernel:
             self.signals,
             self.lifecycle,
             running=self.running,
+            batch=self.batch,
             parent=parent_watch(),
             end_by_force=end_by_force,
             log=self.log,
@@ -200,7 +204,8 @@ class Kernel:
         try:
             if debug_door is not None:
                 close_door = debug_door(engine.prepare())
-            main.serve(self.channels.shell, self._main_must_stop, after_first=engine.prepare)
+            main.serve(self.batch, self._main_must_stop, after_first=engine.prepare)
+            self.batch.release()
             if self.subshells is not None:
                 self.subshells.serve(self.lifecycle.is_stopping)
             main.refuse_pending(self.channels.shell)
@@ -224,9 +229,6 @@ class Kernel:
         from llmspell_kernel.stdin import Questions
 
         return KernelFront(self.output, Questions(self.wire, self.channels.stdin, self.log), self.comms)
-
-    def _dispatcher(self, handlers: dict[str, Handler]) -> Dispatcher:
-        return Dispatcher(self.wire, handlers, publish=self.channels.iopub.publish, log=self.log)
 
     def _shells(
         self,
@@ -252,7 +254,8 @@ class Kernel:
         def make(history: History | None) -> Dispatcher:
             cells = Cells(engine, self.output, self.running, cell_timeout_s, own_tools)
             cells.history, cells.language = history, language
-            return self._dispatcher(self._shell_handlers(cells, desk, scripts, language))
+            handlers = self._shell_handlers(cells, desk, scripts, language)
+            return Dispatcher(self.wire, handlers, publish=self.batch.publish, log=self.log)
 
         return make
 
@@ -284,7 +287,8 @@ class Kernel:
             "list_subshell_request": partial(list_subshell_request, lambda: self.subshells),
             "usage_request": partial(usage_request, UsageDesk()),
         }
-        self._dispatcher(handlers).serve(self.channels.control, self.lifecycle.is_stopping)
+        control = Dispatcher(self.wire, handlers, publish=self.channels.iopub.publish, log=self.log)
+        control.serve(self.channels.control, self.lifecycle.is_stopping)
         self.channels.control.flush(_FLUSH_S)
 
     def _main_must_stop(self) -> bool:

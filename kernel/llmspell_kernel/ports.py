@@ -89,9 +89,12 @@ class StdinChannel:
     def __init__(self, socket: ByteSocket, transport: tuple[framing.Send, framing.Receive]) -> None:
         self._socket = socket
         self._send, self._receive = transport
+        #: Called before a question is sent: what was said before it must leave before it.
+        self.before_send: Callable[[], None] = _do_nothing
 
     def send(self, frames: Frames) -> bool:
         """Send; False where the client in the first frame is not connected or does not read."""
+        self.before_send()
         try:
             self._send(self._socket, frames, framing.NOBLOCK)
         except zmq.ZMQError as error:
@@ -147,3 +150,7 @@ class ServicePort:
     def close(self) -> None:
         """Close the socket."""
         self._socket.close(0)
+
+
+def _do_nothing() -> None:
+    """Nothing waits."""

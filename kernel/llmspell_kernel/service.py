@@ -1,7 +1,8 @@
 """The service thread: heartbeat, subscriptions, signals, tools that do not stop, the parent's death, the grace time.
 
 One poll over the heartbeat socket, the iopub socket's file descriptor and the signal pipe; it wakes on events and
-twice a second. It never runs Lua, so it answers while a cell spins. It ends when `stop` is called.
+twice a second, and more often while requests follow each other closely (`batch`). It never runs Lua, so it answers
+while a cell spins. It ends when `stop` is called.
 
 The tick also drains subscriptions: libzmq's file descriptor is edge-triggered, so a publish on another thread may
 have consumed the edge that announced one.
@@ -12,6 +13,7 @@ from __future__ import annotations
 import threading
 import time
 
+from llmspell_kernel.batch import TICK_MS
 from llmspell_kernel.lifecycle import ORPHAN_GRACE_S
 from llmspell_kernel.signals import INTERRUPT_SIGNAL, STOP_SIGNALS
 
@@ -19,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from llmspell_kernel.batch import ShellBatch
     from llmspell_kernel.lifecycle import Lifecycle, ParentWatch
     from llmspell_kernel.ports import Publisher, ServicePort
     from llmspell_kernel.running import Running
@@ -37,6 +40,7 @@ class Service:
         signals: Where signals arrive.
         lifecycle: Told to stop.
         running: What runs; interrupted by SIGINT, broken when it does not listen.
+        batch: What main says waits there; see `ShellBatch.tick`.
         parent: Watched, if there is one.
         end_by_force: Ends the process; called when the grace time is over, or a second SIGTERM comes.
         log: Takes one line.
@@ -50,6 +54,7 @@ class Service:
         lifecycle: Lifecycle,
         *,
         running: Running,
+        batch: ShellBatch,
         parent: ParentWatch | None,
         end_by_force: Callable[[], None],
         log: Callable[[str], None],
@@ -59,6 +64,7 @@ class Service:
         self._signals = signals
         self._lifecycle = lifecycle
         self._running = running
+        self._batch = batch
         self._parent = parent
         self._end_by_force = end_by_force
         self._log = log
@@ -86,7 +92,10 @@ class Service:
     def _turn(self) -> None:
         stopping = self._lifecycle.is_stopping()
         is_close = stopping or self._running.is_breakable
-        ready = self._port.wait(_CLOSE_TICK_MS if is_close else _TICK_MS)
+        batch = self._batch
+        ready = self._port.wait(TICK_MS if batch.is_warm else _CLOSE_TICK_MS if is_close else _TICK_MS)
+        if batch.is_warm:
+            batch.tick()
         self._publisher.drain()
         if self._signals.descriptor in ready:
             self._take_signals()
