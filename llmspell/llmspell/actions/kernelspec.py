@@ -31,7 +31,8 @@ def install(
     style = options.format(format)
     if style == "text":
         output.line(f"Installed the kernel 'Lua (llmspell)' in {folder}")
-        output.note(f"Try it: jupyter console --kernel {name}")
+        if not options.quiet:
+            output.note(f"Try it: jupyter console --kernel {name}")
     else:
         output.json({"installed": folder, "name": name}, style)
     return 0
