@@ -84,6 +84,8 @@ _VALUES: dict[str, Completer] = {
     "path": _files,
     "file": _files,
     "named": _files,
+    **dict.fromkeys(("notebook", "files", "save_as"), _files),
+    "folder": _folders,
     **dict.fromkeys(("allow_read", "allow_write", "deny_read", "deny_write"), _files),
     **dict.fromkeys(("allow_env", "deny_env"), lambda _, typed: possible.variables(typed)),
 }  # fmt: skip

@@ -26,6 +26,7 @@ _COMMANDS = {
     "debug": ("llmspell.cli.debug:debug", "Run a Lua script with a debug server beside it."),
     "debug-adapter": ("llmspell.cli.debug:debug_adapter", "Speak the Debug Adapter Protocol with an editor."),
     "config": ("llmspell.cli.config:config", "Show, check, start and trust configuration files."),
+    "notebook": ("llmspell.cli.notebook:notebook", "Run notebooks as batch jobs, with parameters."),
     "kernel": ("llmspell.cli.kernel:kernel", "Start the Jupyter kernel; install its kernelspec."),
     "lua-types": ("llmspell.cli.lua_types:lua_types", "Write what an editor needs to know of the globals and tools."),
     "completion": ("llmspell.cli.completion:completion", "Print a script that completes command lines in your shell."),
