@@ -22,6 +22,20 @@ function command(folder) {
   return [inside ?? "llmspell"];
 }
 
+/** Say what to do where llmspell is not there: VS Code itself ends a session without a word. Returns whether it is. */
+async function isInstalled(folder) {
+  const [program] = command(folder);
+  if (found(program)) {
+    return true;
+  }
+  const settings = "Open Settings";
+  const text = `llmspell: "${program}" is not found. Install it (pip install llmspell), or set "llmspell.python" to an interpreter that has it.`;
+  if ((await vscode.window.showErrorMessage(text, settings)) === settings) {
+    vscode.commands.executeCommand("workbench.action.openSettings", "llmspell");
+  }
+  return false;
+}
+
 /** Return the options that settings give to every adapter. */
 function adapterArgs(folder) {
   return vscode.workspace.getConfiguration("llmspell", folder?.uri).get("adapterArgs", []);
@@ -29,7 +43,17 @@ function adapterArgs(folder) {
 
 function inEnvironment(folder) {
   const file = path.join(folder, ".venv", WINDOWS ? "Scripts" : "bin", WINDOWS ? "llmspell.exe" : "llmspell");
-  return fs.existsSync(file) ? file : undefined;
+  return isFile(file) ? file : undefined;
 }
 
-module.exports = { adapterArgs, command };
+function found(program) {
+  const endings = WINDOWS ? ["", ...(process.env.PATHEXT ?? ".EXE").split(path.delimiter)] : [""];
+  const folders = path.basename(program) === program ? (process.env.PATH ?? "").split(path.delimiter) : [""];
+  return folders.some((folder) => endings.some((ending) => isFile(path.join(folder, program + ending))));
+}
+
+function isFile(file) {
+  return fs.statSync(file, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+module.exports = { adapterArgs, command, isInstalled };

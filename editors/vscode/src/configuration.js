@@ -2,6 +2,7 @@
 "use strict";
 
 const vscode = require("vscode");
+const { isInstalled } = require("./command");
 const { pickKernel } = require("./kernels");
 
 const TARGETS = ["port", "connectionFile", "kernelId"];
@@ -24,6 +25,9 @@ class ConfigurationProvider {
 
   /** After ${file} and its like are replaced. Undefined ends the start silently; null opens launch.json. */
   async resolveDebugConfigurationWithSubstitutedVariables(folder, configuration) {
+    if (!(await isInstalled(folder))) {
+      return undefined;
+    }
     if (configuration.request === "attach") {
       return this.attach(configuration);
     }

@@ -18,7 +18,10 @@ const [factory] = asked.factories.llmspell;
 const [debugger_] = manifest.contributes.debuggers;
 const run = (name, ...args) => asked.commands[name][0](...args);
 
-beforeEach(reset);
+beforeEach(() => {
+  reset();
+  asked.settings.command = [process.execPath]; // something that is there
+});
 
 /** Let `llmspell kernel list` answer with these kernels. */
 function kernels(list, exit = 0) {
@@ -143,6 +146,28 @@ test("a llmspell that is not there is named", async () => {
 
   assert.equal(await run("llmspell.pickKernel"), undefined);
   assert.match(asked.messages[0], /\/nowhere\/llmspell/);
+});
+
+test("a session without llmspell is not started, and the person led to the setting", async () => {
+  asked.settings = { python: "/nowhere/python" };
+  asked.picks = ["Open Settings"];
+  const launch = { type: "llmspell", request: "launch", name: "x", program: "/project/a.lua" };
+
+  assert.equal(await provider.resolveDebugConfigurationWithSubstitutedVariables(FOLDER, launch), undefined);
+  assert.match(asked.messages[0], /"\/nowhere\/python" is not found/);
+  assert.deepEqual(asked.executed, [["workbench.action.openSettings", "llmspell"]]);
+});
+
+test("llmspell is found on the PATH", async () => {
+  asked.settings.command = [path.basename(process.execPath)];
+  const before = process.env.PATH;
+  process.env.PATH = ["/nowhere", path.dirname(process.execPath)].join(path.delimiter);
+  const launch = { type: "llmspell", request: "launch", name: "x", program: "/project/a.lua" };
+
+  const resolved = await provider.resolveDebugConfigurationWithSubstitutedVariables(FOLDER, launch);
+  process.env.PATH = before;
+
+  assert.equal(resolved.program, "/project/a.lua");
 });
 
 test("the editor's file is debugged, or run", async () => {

@@ -3,7 +3,7 @@
 
 const Module = require("node:module");
 
-const asked = { settings: {}, messages: [], started: [], picks: [] };
+const asked = { settings: {}, messages: [], started: [], picks: [], executed: [] };
 const listeners = {};
 
 const listen = (name) => (listener) => {
@@ -15,7 +15,10 @@ const register = (kind) => (name, value) => {
   (asked[kind][name] ??= []).push(value);
   return { dispose() {} };
 };
-const say = async (text) => void asked.messages.push(text);
+const say = async (text, ...buttons) => {
+  asked.messages.push(text);
+  return buttons.find((button) => asked.picks.includes(button));
+};
 
 const vscode = {
   DebugAdapterExecutable: class {
@@ -24,7 +27,10 @@ const vscode = {
     }
   },
   DebugConfigurationProviderTriggerKind: { Initial: 1, Dynamic: 2 },
-  commands: { registerCommand: register("commands") },
+  commands: {
+    registerCommand: register("commands"),
+    executeCommand: async (...words) => void asked.executed.push(words),
+  },
   debug: {
     breakpoints: [],
     onDidStartDebugSession: listen("started"),
@@ -59,7 +65,7 @@ function fire(name, value) {
 
 /** Forget what a test has set. */
 function reset() {
-  Object.assign(asked, { settings: {}, messages: [], started: [], picks: [] });
+  Object.assign(asked, { settings: {}, messages: [], started: [], picks: [], executed: [] });
   Object.assign(vscode.workspace, { notebookDocuments: [], workspaceFolders: undefined });
   vscode.debug.breakpoints = [];
   vscode.window.activeTextEditor = undefined;
