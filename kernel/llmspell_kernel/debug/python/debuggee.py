@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from llmspell_kernel.debug.debuggee import Frame, Listener, Mode, Wanted
     from llmspell_kernel.debug.lua_debuggee import Program
     from llmspell_kernel.lua.debugger.points import Point, Wish
+    from llmspell_kernel.lua.debugger.stops import Stop
     from llmspell_kernel.lua.engine import LuaEngine
     from llmspell_tools.registry import ToolRegistry
     from llmspell_tools.types import JsonObject
@@ -44,7 +45,7 @@ class ScriptDebuggee(LuaDebuggee):
 
     def prepare(self, wanted: Wanted) -> None:
         """See `Debuggee.prepare`."""
-        self._python.prepare(is_off=wanted.python == "off", just_my_code=wanted.just_my_code)
+        self._python.prepare(wanted)
 
     def watch(self) -> None:
         """See `LuaDebuggee.watch`."""
@@ -62,6 +63,11 @@ class ScriptDebuggee(LuaDebuggee):
         super().listen(listener, is_debugging=is_debugging)
         if is_debugging:
             self._python.watch()
+
+    def stopped(self, stop: Stop) -> None:
+        """See `Listener`."""
+        self._python.stopped_in_lua()
+        super().stopped(stop)
 
     def leave(self) -> None:
         """See `Debuggee.leave`."""

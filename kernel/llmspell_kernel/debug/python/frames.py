@@ -49,7 +49,8 @@ def frames_of(body: JsonObject) -> list[Frame]:
 def _frame(shown: JsonObject) -> Frame:
     source = shown.get("source")
     path = source.get("path") if isinstance(source, dict) else ""
-    return Frame(FIRST + number(shown, "id"), str(shown.get("name")), f"@{path}", number(shown, "line"), is_own=False)
+    name = str(shown.get("name")).removesuffix(" (Current frame)")  # so it marks the one at an exception
+    return Frame(FIRST + number(shown, "id"), name, f"@{path}", number(shown, "line"), is_own=False)
 
 
 def number(shown: JsonObject, name: str) -> int:

@@ -64,10 +64,10 @@ def exception_info(session: DebugSession, arguments: Arguments) -> JsonObject:
     frames, _ = session.program().frames(arguments.number("threadId", stop.thread), 0, _MAX_TRACE, all_frames=False)
     lines = [f"{frame.source.lstrip('@=')}:{frame.line}: in {frame.name}" for frame in frames]
     return {
-        "exceptionId": "error",
+        "exceptionId": stop.kind,
         "description": stop.text,
         "breakMode": "always" if stop.is_caught else "unhandled",
-        "details": {"message": stop.text, "typeName": "error", "stackTrace": "\n".join(lines)},
+        "details": {"message": stop.text, "typeName": stop.kind, "stackTrace": "\n".join(lines)},
     }
 
 

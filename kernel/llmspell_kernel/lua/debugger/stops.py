@@ -50,15 +50,24 @@ class Stop:
         text: An error's message.
         points: The breakpoints that were hit.
         is_caught: Of an error, whether the script catches it.
+        kind: Of an error, its class, where the language has classes of errors.
     """
 
-    __slots__ = ("is_caught", "points", "reason", "text", "thread")
+    __slots__ = ("is_caught", "kind", "points", "reason", "text", "thread")
 
     def __init__(
-        self, reason: str, thread: int, *, text: str = "", points: Sequence[Point] = (), is_caught: bool = False
+        self,
+        reason: str,
+        thread: int,
+        *,
+        text: str = "",
+        points: Sequence[Point] = (),
+        is_caught: bool = False,
+        kind: str = "error",
     ) -> None:
         self.reason = reason
         self.thread = thread
         self.text = text
         self.points = list(points)
         self.is_caught = is_caught
+        self.kind = kind
