@@ -44,7 +44,7 @@ def missing() -> str | None:
     """Return what is missing for these tests, None where all is there."""
     for module in ("jupyterlab", "playwright", "ipywidgets"):
         if importlib.util.find_spec(module) is None:
-            return f"{module} is not installed: pip install -e '.[dev,browser]'"
+            return f"{module} is not installed: pip install -e '.[dev,dev-browser]'"
     return None if chromium() else "no Chromium on the PATH: apt-get install chromium"
 
 

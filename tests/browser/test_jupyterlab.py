@@ -155,6 +155,21 @@ def test_a_button_works_while_a_cell_loops(notebook, expect):
     expect(book.output(1)).to_contain_text("pressed 1")
 
 
+def test_a_button_works_on_after_the_page_was_loaded_anew(notebook, expect, page):
+    book = notebook(
+        'pressed = 0\nwidgets.button{description = "Press", on_click = function() pressed = pressed + 1 end}', "pressed"
+    )
+    book.run(0)
+    page.keyboard.press("Control+s")
+    page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+    page.reload()
+    book.is_idle(jupyterlab_page.START_S * 1_000)
+    book.output(0).get_by_role("button", name="Press").click()
+    book.run(1)
+
+    expect(book.output(1)).to_contain_text("1")
+
+
 def test_rows_are_shown_as_a_table(notebook, expect):
     book = notebook('{{city = "Oslo", rain = 12}, {city = "Rome", rain = 3}}')
     book.run(0)
