@@ -1,10 +1,10 @@
 """The shell channel as main sees it, and its half of iopub: what a quick succession of requests says leaves together.
 
 Each message that libzmq sends wakes its I/O thread, and each wake-up costs more than a small cell. So while requests
-follow each other closely, what main says of one waits until main would have to wait for the next: for at most
-`MAX_AGE_S`, or until somebody calls `release`. If main does not come back in time, because the cell is a long one, the
-service thread calls `tick`: from then on main's messages leave one by one. What a lone request says is never delayed:
-batches begin with a second one within `CLOSE_S` of the first.
+follow each other closely, what main says of one waits until main would have to wait for the next, until `MAX_AGE_S`
+have gone by when main takes the next, or until somebody calls `release`. If main does not come back, because the cell
+is a long one, the service thread's `tick` sends what waits; what main says from then on leaves at once. A lone request
+is never delayed: batches begin with a second one within `CLOSE_S` of the first.
 
 The order on iopub stays as it was, and that of the replies. Threads: `receive`, `hold` and `send` on main; `publish`,
 `release` and `tick` on any.
@@ -42,10 +42,12 @@ if TYPE_CHECKING:
             ...
 
 
-#: The oldest message of a batch is at most so old, where main looks; and where it does not, up to a tick older.
+#: Main sends what waits when the batch is so old.
 MAX_AGE_S = 0.005
+#: The service thread does when it is so old: not while main is about to, since they would fight for the GIL.
+OVERDUE_S = 0.015
 #: Milliseconds between two ticks while requests follow each other closely.
-TICK_MS = 10
+TICK_MS = 20
 #: Two requests within this time follow each other closely.
 CLOSE_S = 0.1
 _MAX_MESSAGES = 256
@@ -63,8 +65,19 @@ class ShellBatch:
 
     name = "shell"
 
-    __slots__ = ("_clock", "_deadline", "_is_open", "_lock", "_newest", "_publish", "_published", "_replies",
-                 "_shell", "_wake", "is_warm")  # fmt: skip
+    __slots__ = (
+        "_clock",
+        "_is_open",
+        "_lock",
+        "_newest",
+        "_publish",
+        "_published",
+        "_replies",
+        "_shell",
+        "_since",
+        "_wake",
+        "is_warm",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -81,9 +94,9 @@ class ShellBatch:
         self._lock = threading.Lock()
         self._published: list[Frames] = []
         self._replies: list[Frames] = []
-        #: Whether messages wait now, and until when at most.
+        #: Whether messages wait now, and since when.
         self._is_open = False
-        self._deadline = 0.0
+        self._since = 0.0
         #: When the newest request came.
         self._newest = -CLOSE_S
         #: Whether requests follow each other closely.
@@ -96,7 +109,7 @@ class ShellBatch:
         frames = None
         if self._is_open:
             now = self._clock()
-            if now < self._deadline and len(self._published) < _MAX_MESSAGES:
+            if now - self._since < MAX_AGE_S and len(self._published) < _MAX_MESSAGES:
                 frames = self._shell.receive_arrived()
             if frames is not None:
                 self._newest = now
@@ -122,7 +135,7 @@ class ShellBatch:
     def _begin(self, now: float) -> None:
         is_close = now - self._newest < CLOSE_S
         self._newest = now
-        self._deadline = now + MAX_AGE_S
+        self._since = now
         self._is_open = True  # before the look at `is_warm`: `tick` looks at the two the other way round
         if self.is_warm:
             return
@@ -158,7 +171,7 @@ class ShellBatch:
     def tick(self) -> None:
         """Send what has waited too long; on the service thread."""
         now = self._clock()
-        if self._is_open and now >= self._deadline:
+        if self._is_open and now - self._since >= OVERDUE_S:
             self.release()
         if self.is_warm and now - self._newest >= CLOSE_S:
             self.is_warm = False

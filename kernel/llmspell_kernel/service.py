@@ -69,6 +69,7 @@ class Service:
         self._end_by_force = end_by_force
         self._log = log
         self._is_done = False
+        self._next_look = 0.0
         self._thread = threading.Thread(target=self._serve, name="llmspell-service", daemon=True)
 
     def start(self) -> None:
@@ -96,6 +97,9 @@ class Service:
         ready = self._port.wait(TICK_MS if batch.is_warm else _CLOSE_TICK_MS if is_close else _TICK_MS)
         if batch.is_warm:
             batch.tick()
+            if not ready and not is_close and time.monotonic() < self._next_look:
+                return
+        self._next_look = time.monotonic() + _TICK_MS / 1_000
         self._publisher.drain()
         if self._signals.descriptor in ready:
             self._take_signals()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from llmspell_kernel.batch import CLOSE_S, MAX_AGE_S, ShellBatch
+from llmspell_kernel.batch import CLOSE_S, MAX_AGE_S, OVERDUE_S, ShellBatch
 
 
 class Shell:
@@ -13,7 +13,7 @@ class Shell:
     def __init__(self) -> None:
         self.arrived: deque[list[bytes]] = deque()
         self.left: list[str] = []
-        self.now = 1_000.0
+        self.now = 0.0
         self.wakes = 0
         self.batch = ShellBatch(self, self.publish, self.wake, clock=lambda: self.now)
 
@@ -118,7 +118,7 @@ def test_a_tick_sends_what_has_waited_too_long_and_what_follows_leaves_at_once()
 
     shell.batch.tick()
     too_early = shell.take()
-    shell.now += MAX_AGE_S
+    shell.now += OVERDUE_S
     shell.batch.tick()
     shell.batch.publish([b"stream b"])
 
@@ -153,7 +153,7 @@ def test_ticks_go_on_while_messages_wait():
     shell = warm()
     shell.now += CLOSE_S
     shell.batch._is_open = True  # as main may have set it since `tick` looked
-    shell.batch._deadline = shell.now + 1
+    shell.batch._since = shell.now
 
     shell.batch.tick()
 
