@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import os
 import threading
-from functools import partial
+from functools import cache, partial
 
 from llmspell_kernel.batch import ShellBatch
+from llmspell_kernel.calls import DirectCalls, Requester
 from llmspell_kernel.channels import Channels
 from llmspell_kernel.comms import Comms
 from llmspell_kernel.connection import (
@@ -53,11 +54,13 @@ from llmspell_kernel.history import History
 from llmspell_kernel.language import Languages
 from llmspell_kernel.lifecycle import EXIT_FORCED, Lifecycle, parent_watch
 from llmspell_kernel.log import LimitedLog
+from llmspell_kernel.magics.late import LateMagics
 from llmspell_kernel.output import Output
 from llmspell_kernel.own_tools import OwnTools
 from llmspell_kernel.running import Running
 from llmspell_kernel.service import Service
 from llmspell_kernel.signals import SignalPipe
+from llmspell_kernel.streams import Outlet, take_streams
 from llmspell_kernel.wire import EMPTY_OBJECT, Wire, encode
 
 TYPE_CHECKING = False
@@ -165,6 +168,7 @@ class Kernel:
         self.channels.stdin.before_send = self.batch.release
         self.comms = Comms(self.wire, self.batch.publish)
         self.lifecycle = Lifecycle(self.running.interrupt, self._wake)
+        self.outlet = Outlet()
         self.subshells: Subshells | None = None
 
     def serve(
@@ -200,6 +204,7 @@ class Kernel:
         begin = partial(self._begin_subshells, engine, main, partial(make, None))
         control = threading.Thread(target=self._serve_control, args=(begin,), name="llmspell-control", daemon=True)
         control.start()
+        give_streams_back = take_streams(self.output, self.outlet, lambda: engine.script_writer)
         close_door: Callable[[], None] | None = None
         try:
             if debug_door is not None:
@@ -214,6 +219,8 @@ class Kernel:
             if close_door is not None:
                 close_door()
             engine.close()
+            self.outlet.close()
+            give_streams_back()
             self.history.close()
             self.lifecycle.stop("end")
             control.join(_FLUSH_S)
@@ -238,9 +245,15 @@ class Kernel:
         cell_timeout_s: float | None,
     ) -> Callable[[History | None], Dispatcher]:
         """Return what makes the dispatcher of a shell: each counts its own cells, the main one's are remembered."""
-        own_tools = OwnTools(lambda: engine.registry(registry), self.running, self.output.write)
-        desk = ToolDesk(lambda: engine.registry(registry), self.running, own_tools)
-        language = Languages(engine)
+
+        def find_registry() -> ToolRegistry:
+            return engine.registry(registry)
+
+        requester = Requester(self.output, self.outlet, cache(self._front))
+        own_tools = OwnTools(find_registry, self.running, self.output.write, self.outlet.flush)
+        desk = ToolDesk(find_registry, self.running, own_tools, requester)
+        magics = LateMagics(engine, DirectCalls(find_registry, self.running, requester), requester)
+        language = Languages(magics, engine)
         scripts = Scripts(
             engine,
             lambda folder: engine_factory(registry, self.output.write, self._front(), script_dir=folder),
@@ -253,7 +266,7 @@ class Kernel:
 
         def make(history: History | None) -> Dispatcher:
             cells = Cells(engine, self.output, self.running, cell_timeout_s, own_tools)
-            cells.history, cells.language = history, language
+            cells.history, cells.language, cells.magics = history, language, magics
             handlers = self._shell_handlers(cells, desk, scripts, language)
             return Dispatcher(self.wire, handlers, publish=self.batch.publish, log=self.log)
 

@@ -215,7 +215,7 @@ class _Bytes(io.RawIOBase):
         return len(content)
 
 
-def install(output: Output, outlet: Outlet, find_writer: Callable[[], ScriptWriter]) -> Callable[[], None]:
+def take_streams(output: Output, outlet: Outlet, find_writer: Callable[[], ScriptWriter]) -> Callable[[], None]:
     """Take `sys.stdout` and `sys.stderr`; return what gives them back."""
     ours: dict[str, CellStream] = {}
     for name in ("stdout", "stderr"):

@@ -142,17 +142,11 @@ def request(**content):
 @pytest.mark.parametrize(
     ("code", "status"),
     [
-        ("%time x = 1", "complete"),
-        ("%time x = 1\nfor i = 1, 2 do", "incomplete"),
-        ("%time x = 1\nx = = 1", "invalid"),
-        ("%%python", "incomplete"),
-        ("%%python\nprint(1)\n", "incomplete"),
-        ("%%python\nprint(1)\n\n", "complete"),
         ("print?", "complete"),
         ("?print", "complete"),
     ],
 )
-def test_magics_and_questions_are_judged_by_their_own_rules(engine, code, status):
+def test_a_question_is_complete(engine, code, status):
     assert is_complete_request(engine, request(code=code))["status"] == status
 
 
@@ -168,6 +162,9 @@ def test_magics_and_questions_are_judged_by_their_own_rules(engine, code, status
         ("a?b?", None),
         ("x = 1\nprint?", None),
         ("-- really", None),
+        ("%tool?", ("%tool", 0)),
+        ("%tool calculator?", ("%tool calculator", 0)),
+        ("%tool text-manipulator operation=uppercase input=why?", None),
     ],
 )
 def test_a_question_is_one_line_with_a_question_mark_at_an_end(code, question):

@@ -1,4 +1,4 @@
-"""execute_request: run a Lua cell, publish what it shows, reply how it went.
+"""execute_request: run a cell, publish what it shows, reply how it went.
 
 Spec: Jupyter messaging 5.5, "Execute". `silent` broadcasts nothing but busy and idle and is not counted. A failed
 cell aborts the cells that the same client has queued behind it, unless it says `stop_on_error: false`; another
@@ -7,16 +7,20 @@ client's cells run on.
 
 from __future__ import annotations
 
+from llmspell_kernel.errors import PythonCellFailed
 from llmspell_kernel.handlers.inspect import answer, question_of
 from llmspell_kernel.wire import quote
 from llmspell_tools.errors import Cancelled, InvalidParameters, LlmspellError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmspell_kernel.dispatch import Request
     from llmspell_kernel.engine import Engine, Execution
     from llmspell_kernel.history import History
     from llmspell_kernel.language import Language
+    from llmspell_kernel.magics.late import LateMagics
     from llmspell_kernel.output import Output
     from llmspell_kernel.own_tools import OwnTools
     from llmspell_kernel.running import Running
@@ -51,9 +55,12 @@ class Cells:
         self._timeout_s = timeout_s
         self._own_tools = own_tools
         self.count = 0
-        #: What remembers the cells, and what answers `name?`; the kernel sets them.
+        #: What remembers the cells, what answers `name?`, what runs cells that have magics; the kernel sets them.
         self.history: History | None = None
         self.language: Language | None = None
+        self.magics: LateMagics | None = None
+        #: What a cell's magics leave for the client.
+        self.payload: list[JsonValue] = []
 
     def run(self, request: Request, code: str, name: str, *, is_silent: bool = False) -> Execution:
         """Run code; what it shows belongs to `request`, or to nobody.
@@ -74,6 +81,45 @@ class Cells:
                 own_tools.refresh()
             self._running.begin(self._engine.interrupt)
             return self._engine.execute(code, name=f"={name}", mode="cell", timeout_s=self._timeout_s)
+        except KeyboardInterrupt:
+            raise Cancelled("the cell was interrupted") from None
+        finally:
+            self._running.end()
+            if own_tools is not None and not is_silent:
+                own_tools.tell()
+            self._output.end()
+
+    def run_marked(self, request: Request, code: str, name: str, *, is_silent: bool) -> Execution:
+        """Run a cell that has a percent sign somewhere: perhaps a magic's.
+
+        Raises:
+            LlmspellError: Whatever the engine raises; a magic that is none, or is misused.
+        """
+        magics = self.magics
+        if magics is None or not magics.claims(code):
+            return self.run(request, code, name, is_silent=is_silent)
+        execution, self.payload = magics.run(self, request, code, name, is_silent=is_silent)
+        return execution
+
+    def run_other(
+        self, request: Request, work: Callable[[float | None], Execution], *, is_silent: bool = False
+    ) -> Execution:
+        """Do what a cell says that is no Lua; what it shows belongs to `request`, or to nobody.
+
+        Args:
+            request: The cell's request.
+            work: Gets the seconds that it may take; tells `running` itself how it is stopped.
+            is_silent: Whether nothing may be shown.
+
+        Raises:
+            LlmspellError: Whatever `work` raises.
+        """
+        self._output.begin(request, is_silent=is_silent)
+        own_tools = self._own_tools
+        try:
+            if own_tools is not None:
+                own_tools.refresh()
+            return work(self._timeout_s)
         except KeyboardInterrupt:
             raise Cancelled("the cell was interrupted") from None
         finally:
@@ -121,7 +167,10 @@ def execute_request(cells: Cells, request: Request) -> JsonObject | bytes:
         if "?" in code and (question := question_of(code)) is not None:
             return _answered(cells, request, question)
     try:
-        execution = cells.run(request, code, name, is_silent=silent)
+        if "%" in code:
+            execution = cells.run_marked(request, code, name, is_silent=silent)
+        else:
+            execution = cells.run(request, code, name, is_silent=silent)
     except LlmspellError as error:
         return _failed(cells, request, error, silent=silent)
     if execution.text is not None and not silent:
@@ -135,13 +184,13 @@ def execute_request(cells: Cells, request: Request) -> JsonObject | bytes:
                 f'{{"execution_count":{cells.count},"data":{{"text/plain":{quote(execution.text)}}},"metadata":{{}}}}'
             )
             request.publish_encoded("execute_result", content.encode("ascii"))
-    if execution.exit_code is None and not asked.get("user_expressions"):
+    if execution.exit_code is None and not cells.payload and not asked.get("user_expressions"):
         return b'{"status":"ok","execution_count":%d,"user_expressions":{},"payload":[]}' % cells.count
     return {
         "status": "ok",
         "execution_count": cells.count,
         "user_expressions": _user_expressions(cells, request),
-        "payload": _payload(execution),
+        "payload": _payload(cells, execution),
     }
 
 
@@ -163,7 +212,9 @@ def _failed(cells: Cells, request: Request, error: LlmspellError, *, silent: boo
 
 
 def describe(error: LlmspellError) -> JsonObject:
-    """Return ename, evalue and traceback; an interrupt has the name that every client knows."""
+    """Return ename, evalue and traceback; an interrupt has the name that every client knows, Python's errors theirs."""
+    if isinstance(error, PythonCellFailed):
+        return {"ename": error.ename, "evalue": error.message, "traceback": [*error.traceback]}
     ename = "KeyboardInterrupt" if isinstance(error, Cancelled) else type(error).__name__
     lines: list[JsonValue] = [f"{ename}: {error.message}"]
     traceback = error.details.get("traceback")
@@ -188,8 +239,9 @@ def _user_expressions(cells: Cells, request: Request) -> JsonObject:
     return results
 
 
-def _payload(execution: Execution) -> list[JsonValue]:
-    """`os.exit()` in a cell asks the client to close, as `exit` does in IPython; the kernel itself stays."""
-    if execution.exit_code is None:
-        return []
-    return [{"source": "ask_exit", "keepkernel": False}]
+def _payload(cells: Cells, execution: Execution) -> list[JsonValue]:
+    """What magics left; `os.exit()` asks the client to close, as `exit` does in IPython; the kernel itself stays."""
+    payload, cells.payload = cells.payload, []
+    if execution.exit_code is not None:
+        payload.append({"source": "ask_exit", "keepkernel": False})
+    return payload

@@ -32,6 +32,8 @@ def question_of(code: str) -> tuple[str, int] | None:
     subject = text.strip("?").strip()
     if not subject or "?" in subject:
         return None
+    if subject.startswith("%") and (len(subject.split()) > 2 or "=" in subject):
+        return None  # `%tool text input=why?` calls a tool; `%tool?` and `%tool calculator?` ask
     return subject, 1 if "??" in text else 0
 
 

@@ -1,7 +1,6 @@
 """is_complete_request: whether a console should run the code or ask for another line.
 
-Lines that begin with a percent sign are no Lua: a line `%name` is complete by itself, a cell `%%name` when an empty
-line ends it, as in IPython; a question (`print?`) is complete.
+A question (`print?`) is complete. What magics make of it, their language says.
 """
 
 from __future__ import annotations
@@ -20,19 +19,7 @@ def is_complete_request(language: Language, request: Request) -> JsonObject:
     code = request.text("code")
     if question_of(code) is not None:
         return {"status": "complete"}
-    if code.startswith("%%"):
-        return {"status": "complete"} if code.endswith("\n\n") else {"status": "incomplete", "indent": ""}
-    status, indent = language.is_complete(_without_magics(code)) or ("unknown", "")
+    status, indent = language.is_complete(code) or ("unknown", "")
     if status == "incomplete":
         return {"status": status, "indent": indent}
     return {"status": status}
-
-
-def _without_magics(code: str) -> str:
-    """Return the code with its lines of the form `%name` at the beginning left empty."""
-    lines = code.split("\n")
-    for number, line in enumerate(lines):
-        if line.strip() and not line.startswith("%"):
-            break
-        lines[number] = ""
-    return "\n".join(lines)

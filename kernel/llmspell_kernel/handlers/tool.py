@@ -10,13 +10,15 @@
 
 Every failure is `{status: "error", tool?, error, error_type, details, duration_ms}` of `llmspell_tools.reply`, with the
 fields `ename`, `evalue` and `traceback` that Jupyter clients expect of any failed reply. Runs on the main thread, so
-tools that a cell registered from Lua can be called too.
+tools that a cell registered from Lua can be called too. What a tool prints, how far it is and what its policy asks
+reaches the sender as it does in a cell: stream, update_display_data, input_request (where he sets `allow_stdin`).
 """
 
 from __future__ import annotations
 
 from time import perf_counter
 
+from llmspell_kernel.calls import DirectCalls
 from llmspell_tools import reply
 from llmspell_tools.errors import Cancelled, InvalidParameters, LlmspellError
 from llmspell_tools.examples import each_example
@@ -25,6 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from llmspell_kernel.calls import Requester
     from llmspell_kernel.dispatch import Request
     from llmspell_kernel.own_tools import OwnTools
     from llmspell_kernel.running import Running
@@ -48,15 +51,21 @@ class ToolDesk:
         find_registry: Returns the tools, those registered by cells included.
         running: Told what an interrupt stops.
         own_tools: Looked at before each command; None where there are none.
+        requester: Sees what a tool prints and how far it is, and is asked; None where nobody is.
     """
 
-    __slots__ = ("_find_registry", "_own_tools", "running")
+    __slots__ = ("_own_tools", "calls", "requester", "running")
 
     def __init__(
-        self, find_registry: Callable[[], ToolRegistry], running: Running, own_tools: OwnTools | None = None
+        self,
+        find_registry: Callable[[], ToolRegistry],
+        running: Running,
+        own_tools: OwnTools | None = None,
+        requester: Requester | None = None,
     ) -> None:
-        self._find_registry = find_registry
+        self.calls = DirectCalls(find_registry, running, requester)
         self._own_tools = own_tools
+        self.requester = requester
         self.running = running
 
     def refresh(self) -> None:
@@ -72,11 +81,22 @@ class ToolDesk:
     @property
     def registry(self) -> ToolRegistry:
         """The tools there are now."""
-        return self._find_registry()
+        return self.calls.registry
 
 
 def tool_request(desk: ToolDesk, request: Request) -> JsonObject:
     """Carry out one command; every failure becomes a reply."""
+    requester = desk.requester
+    if requester is None:
+        return _answer(desk, request)
+    requester.begin(request)
+    try:
+        return _answer(desk, request)
+    finally:
+        requester.end()
+
+
+def _answer(desk: ToolDesk, request: Request) -> JsonObject:
     started = perf_counter()
     content = request.content
     try:
@@ -156,15 +176,7 @@ def _invoke(desk: ToolDesk, content: JsonObject) -> JsonObject:
     params = content.get("params")
     if params is not None and not isinstance(params, dict):
         raise InvalidParameters(f"params must be an object or null, not {type(params).__name__}", field="params")
-    context = desk.registry.context(timeout_s=_timeout(content))
-    desk.running.begin_breakable(context.signal.set, context.deadline)
-    try:
-        result = desk.registry.invoke(name, params, context=context)
-    except KeyboardInterrupt:
-        context.check()  # says whether it was an interrupt or the deadline
-        raise
-    finally:
-        desk.running.end()
+    result = desk.calls.by_message(name, params, _timeout(content))
     return reply.ok(name, result, (perf_counter() - started) * 1_000)
 
 

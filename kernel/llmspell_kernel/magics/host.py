@@ -18,21 +18,10 @@ from llmspell_tools.errors import InvalidParameters
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Protocol
 
     from llmspell_kernel.lua.bridge import Bridge
+    from llmspell_kernel.python.lua_names import PythonNames
     from llmspell_tools.types import JsonObject, JsonValue
-
-    class PythonNames(Protocol):
-        """The names of Python cells, as far as Lua reaches them."""
-
-        def get(self, name: str) -> JsonValue:
-            """Return a value; errors say what has no form in Lua."""
-            ...
-
-        def set(self, name: str, value: JsonValue) -> None:
-            """Set a value."""
-            ...
 
 
 #: The name that denials give; the same as for `io`.

@@ -134,6 +134,8 @@ class _Calls:
         self._host.python_set(human_text(name), self._bridge.decoder.value(tokens))
 
     def _to_lua(self, value: object) -> Any:
+        if value is None:
+            return None
         return self._bridge.encoder.to_lua(value, keep_null=True)
 
 

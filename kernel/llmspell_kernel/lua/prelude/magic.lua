@@ -6,7 +6,7 @@
 --       python_get(name) -> value, python_set(name, stream...)
 --
 -- Returns: shown(name, text): what it gives is displayed; value(name, text, body): what it gives; time(f), clock(),
---          clocked(), timeit(options, f(loops)); get(name), set(name), names(), python(): the bridge to Python.
+--          clocked(), timeit(options, f(loops)); get(name), has(name), set(name), names(), python(): the bridge to Python.
 local native, host = ...
 local check, raise, encode, env, first = native.check, native.raise, native.encode, native.env, native.first_globals
 local next, type, error, rawequal, setmetatable, select = next, type, error, rawequal, setmetatable, select
@@ -49,6 +49,7 @@ local LIBRARIES = {
   _G = true, coroutine = true, debug = true, io = true, math = true, os = true, package = true, string = true,
   table = true, utf8 = true,
 }
+local MAX_BRIEF = 70
 local BRIEF = { depth = 2, width = 60, items = 8, total = 30, string = 60 }
 
 local function own_globals()
@@ -61,9 +62,11 @@ local function own_globals()
 end
 
 local function one_line(value)
-  local text = native.pretty(value, BRIEF)
-  local stop = find(text, "\n", 1, true)
-  return stop and text:sub(1, stop - 1) .. " …" or text
+  local text = native.pretty(value, BRIEF):gsub("%s*\n%s*", " ")
+  if #text <= MAX_BRIEF then return text end
+  local at = MAX_BRIEF -- not in the middle of a character
+  while at > 0 and (text:byte(at + 1) or 0) & 0xC0 == 0x80 do at = at - 1 end
+  return text:sub(1, at) .. "…"
 end
 
 function MAGICS.who(text)
@@ -148,6 +151,8 @@ function magic.get(name)
   local value = env[name]
   sent(host.give, "lua." .. name, value ~= nil, encode.value(value))
 end
+
+function magic.has(name) sent(host.give, "lua", env[name] ~= nil, encode.value(false)) end
 
 function magic.set(name) env[name] = check(host.take()) end
 
