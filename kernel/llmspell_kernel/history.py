@@ -34,6 +34,8 @@ MAX_BYTES = 50_000_000
 _MAX_CODE = 1_000_000
 _MAX_OUTPUT = 10_000
 _PRUNE_EVERY = 5_000
+#: Cells in one statement: `executemany` lets go of the GIL and takes it again, from a busy main thread, for each.
+_ROWS = 100
 _QUIET_S = 0.25
 _LATEST_S = 2.0
 _LOCKED_S = 2.0
@@ -225,7 +227,10 @@ class History:
             return
         with connection:
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany("INSERT OR REPLACE INTO history VALUES (?, ?, ?, NULL)", cells)
+            for first in range(0, len(cells), _ROWS):
+                part = cells[first : first + _ROWS]
+                statement = "INSERT OR REPLACE INTO history VALUES " + ", ".join(["(?, ?, ?, NULL)"] * len(part))
+                connection.execute(statement, [value for cell in part for value in cell])
             connection.executemany("UPDATE history SET output = ? WHERE session = ? AND line = ?", outputs)
         self._written += len(cells)
         if self._written >= _PRUNE_EVERY:
