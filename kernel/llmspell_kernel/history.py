@@ -229,8 +229,9 @@ class History:
             connection.execute("BEGIN IMMEDIATE")
             for first in range(0, len(cells), _ROWS):
                 part = cells[first : first + _ROWS]
-                statement = "INSERT OR REPLACE INTO history VALUES " + ", ".join(["(?, ?, ?, NULL)"] * len(part))
-                connection.execute(statement, [value for cell in part for value in cell])
+                rows = ", ".join(["(?, ?, ?, NULL)"] * len(part))
+                values = [value for cell in part for value in cell]
+                connection.execute(f"INSERT OR REPLACE INTO history VALUES {rows}", values)  # noqa: S608 - only marks
             connection.executemany("UPDATE history SET output = ? WHERE session = ? AND line = ?", outputs)
         self._written += len(cells)
         if self._written >= _PRUNE_EVERY:
