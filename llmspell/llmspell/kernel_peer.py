@@ -9,7 +9,7 @@ Spec: https://jupyter-client.readthedocs.io/en/stable/messaging.html#debug-reque
 from __future__ import annotations
 
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 
 from llmspell import kernels
 from llmspell.notebook_cells import COMMAND, NotebookCells
@@ -83,8 +83,10 @@ class KernelPeer(Peer):
         self._cells.know(cells.fields)
         self._requests: SimpleQueue[JsonObject | None] = SimpleQueue()
         self._said: SimpleQueue[JsonObject | None] = SimpleQueue()
+        self._is_in = False  # whether the kernel has let us in
         self._has_left = False
         self._is_closed = False
+        self._has_asked = Event()  # nothing more will be
         try:
             information: Any = kernel.connection.as_json()
             self._client.load_connection_info(information)
@@ -110,9 +112,10 @@ class KernelPeer(Peer):
 
     def close(self) -> None:
         """See `Peer.close`; a client that went without a word is said goodbye for, so that a stopped cell goes on."""
-        if not self._has_left:
+        if self._is_in and not self._has_left:
             self._requests.put({"seq": 0, "type": "request", "command": "disconnect", "arguments": {}})
         self._requests.put(None)
+        self._has_asked.wait(_PATIENCE_S)  # else the process ends before that was sent
 
     # --- threads ---------------------------------------------------------------------------------------------------
 
@@ -130,11 +133,13 @@ class KernelPeer(Peer):
 
     def _ask_all(self) -> None:
         try:
-            while (message := self._requests.get()) is not None and not self._is_closed:
+            while not self._has_left and (message := self._requests.get()) is not None and not self._is_closed:
                 self._said.put({**self._answer(message), "type": "response", "request_seq": message["seq"]})
         except Empty:
             pass  # the kernel has gone
         self._is_closed = True
+        self._has_asked.set()
+        self._said.put(None)
 
     def _answer(self, message: JsonObject) -> JsonObject:
         """Let the kernel answer a request, or answer one that is about the editor's cells."""
@@ -144,7 +149,9 @@ class KernelPeer(Peer):
             return self._told_of_cells(arguments)
         self._has_left = self._has_left or message.get("command") == "disconnect"
         asked: JsonObject = {**message, "arguments": self._cells.outward(arguments)}
-        return self._inward(self._replied("debug_request", asked, None))
+        answer = self._inward(self._replied("debug_request", asked, None))
+        self._is_in = self._is_in or (message.get("command") == "attach" and answer.get("success") is True)
+        return answer
 
     def _told_of_cells(self, arguments: JsonObject) -> JsonObject:
         response: JsonObject = {"success": True, "command": COMMAND}

@@ -3,11 +3,14 @@
 VS Code knows a cell as `vscode-notebook-cell:...`; a kernel that debugs takes a cell's text (`dumpCell`) and answers
 with the path by which that very text is known when it runs. Requests are changed on their way to the kernel, what
 comes back on its way to the editor. An edited cell is another text: it gets a new path, and its breakpoints are set
-anew.
+anew. A cell that the editor does not show, another front end's, has a path and no file: it gets a number, by which the
+editor asks for its text.
 Spec: https://jupyter-client.readthedocs.io/en/stable/messaging.html, "dumpCell".
 """
 
 from __future__ import annotations
+
+import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 #: What the URI of a cell begins with.
 SCHEME = "vscode-notebook-cell:"
+#: Numbers of texts begin here, far from the kernel's own.
+_FIRST_NUMBER = 1_000_000
 #: The request by which the editor tells of edited cells.
 COMMAND = "llmspell/cells"
 
@@ -37,6 +42,7 @@ class NotebookCells:
         self._texts: dict[str, str] = {}
         self._paths: dict[str, str] = {}  # URI -> path of the text as it is now
         self._uris: dict[str, str] = {}  # path of any text that a cell has had -> URI
+        self._numbers: dict[str, int] = {}  # path without a file -> number
 
     def know(self, texts: Mapping[str, JsonValue]) -> None:
         """Take the texts of cells, by URI."""
@@ -59,10 +65,16 @@ class NotebookCells:
     def outward(self, arguments: JsonObject) -> JsonObject:
         """Return the arguments of a request as the kernel knows its source."""
         source = arguments.get("source")
-        path = source.get("path") if isinstance(source, dict) else None
-        if not isinstance(source, dict) or not isinstance(path, str) or not path.startswith(SCHEME):
+        if not isinstance(source, dict):
             return arguments
-        return {**arguments, "source": {**source, "path": self._path_of(path)}}
+        path = source.get("path")
+        if isinstance(path, str) and path.startswith(SCHEME):
+            return {**arguments, "source": {**source, "path": self._path_of(path)}}
+        number = arguments.get("sourceReference") or source.get("sourceReference")
+        if isinstance(number, int) and number >= _FIRST_NUMBER:
+            path = next((each for each, its in self._numbers.items() if its == number), path)
+            return {**arguments, "source": {"path": path}, "sourceReference": 0}
+        return arguments
 
     def inward(self, value: JsonValue) -> JsonValue:
         """Return what the kernel says with the cells' URIs in place of their paths."""
@@ -74,6 +86,8 @@ class NotebookCells:
         path = found.get("path")
         if isinstance(path, str) and path in self._uris:
             found["path"] = self._uris[path]
+        elif isinstance(path, str) and "name" in found and not os.path.exists(path):
+            found["sourceReference"] = self._numbers.setdefault(path, _FIRST_NUMBER + len(self._numbers))
         return found
 
     def _path_of(self, uri: str) -> str:
