@@ -12,6 +12,7 @@ Spec: Jupyter messaging 5.5, "Kernel status", "Request-Reply", "Execute" (stop_o
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Protocol
 
 from llmspell_kernel.errors import PeerError, UnknownMessage, UnknownSubshell, UnusableContent
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from llmspell_tools.types import JsonObject, JsonValue
 
     Frames = list[bytes]
-    Handler = Callable[["Request"], JsonObject | bytes]
+    #: Returns the reply's content, or its JSON where it has that already; None where `answer_later` will be called.
+    Handler = Callable[["Request"], JsonObject | bytes | None]
 
 _BUSY = b'{"execution_state":"busy"}'
 _IDLE = b'{"execution_state":"idle"}'
@@ -102,7 +104,7 @@ class Dispatcher:
 
     Args:
         wire: Decodes and encodes; shared by the channels.
-        handlers: Message type to handler; it returns the reply's content, or its JSON where it has that already.
+        handlers: Message type to handler.
         publish: Sends frames on iopub; from any thread.
         log: Takes one line; the caller limits how many.
     """
@@ -124,9 +126,14 @@ class Dispatcher:
         #: How many messages were taken, and up to which of them a session's execute_requests are aborted.
         self._taken = 0
         self._abort_until: dict[str, int] = {}
+        self._late: deque[tuple[Request, JsonObject]] = deque()
 
     def serve(
-        self, source: MessageSource, is_stopping: Callable[[], bool], after_first: Callable[[], object] | None = None
+        self,
+        source: MessageSource,
+        is_stopping: Callable[[], bool],
+        after_first: Callable[[], object] | None = None,
+        woken: Callable[[], None] | None = None,
     ) -> None:
         """Handle messages until `is_stopping` is true after a wake-up.
 
@@ -134,14 +141,30 @@ class Dispatcher:
             source: The channel.
             is_stopping: Asked before each message.
             after_first: Called once, when the first message has been handled.
+            woken: Called after each wake-up; what was given to `answer_later` has been sent before.
         """
         while not is_stopping():
             frames = source.receive()
-            if frames is not None:
-                self.take_or_log(frames, source)
-                if after_first is not None:
-                    after_first()
-                    after_first = None
+            if frames is None:
+                self.send_late(source)
+                if woken is not None:
+                    woken()
+                continue
+            self.take_or_log(frames, source)
+            if after_first is not None:
+                after_first()
+                after_first = None
+
+    def answer_later(self, request: Request, content: JsonObject) -> None:
+        """Give the reply of a request whose handler returned None; any thread, which wakes the source after it."""
+        self._late.append((request, content))
+
+    def send_late(self, source: MessageSource) -> None:
+        """Send what was given to `answer_later`, on the source's thread."""
+        while self._late:
+            request, content = self._late.popleft()
+            self._reply(request.message, source, encode(content))
+            self._status(_IDLE, request.message)
 
     def refuse_pending(self, source: MessageSource) -> None:
         """Answer what has arrived but will not be handled any more: the kernel is stopping."""
@@ -215,19 +238,21 @@ class Dispatcher:
         if request.stops_queue:
             # Before the reply: whoever has waited for it cannot have his next cell aborted.
             self._abort_until[message.session] = self._taken + source.hold()
+        if content is None:
+            return
         if message.msg_type.endswith(_REQUEST):
             self._reply(message, source, content)
         self._status(_IDLE, message)
         request.finish()
 
-    def _content(self, request: Request) -> bytes:
+    def _content(self, request: Request) -> bytes | None:
         msg_type = request.message.msg_type
         handler = self._handlers.get(msg_type)
         try:
             if handler is None:
                 raise UnknownMessage(f"this kernel does not answer {msg_type!r} on this channel")
             content = handler(request)
-            return content if isinstance(content, bytes) else encode(content)
+            return content if content is None or isinstance(content, bytes) else encode(content)
         except LlmspellError as error:
             return encode(error_content(error))
         except KeyboardInterrupt:

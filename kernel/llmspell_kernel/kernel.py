@@ -1,9 +1,11 @@
 """The composition: sockets, threads, handlers and engine put together, and taken apart in order.
 
 Threads, who owns what, how each ends:
-- main: the shell channel and the engine. Blocks in `shell.receive`; ends when the lifecycle stops and wakes it.
-- control: the control channel; interrupt, shutdown, kernel_info, subshells, usage. Never touches the engine but by
-  `interrupt`. Ends by the same wake-up.
+- main: the shell channel and the engine. Blocks in `shell.receive`; ends when the lifecycle stops and wakes it. Between
+  requests it does the `errands` of others.
+- control: the control channel; interrupt, shutdown, kernel_info, subshells, usage, debug. Never touches the engine but
+  by `interrupt`. Ends by the same wake-up.
+- debug session (`debug/session.py`), once somebody debugs. Its replies leave by the control thread, which it wakes.
 - reader (`relay.py`), once there are subshells: the shell socket. Main stops it.
 - service (`service.py`): heartbeat, subscriptions, signals, the parent. Ends when main tells it to, or ends the process
   when main does not listen.
@@ -33,8 +35,10 @@ from llmspell_kernel.connection import (
 )
 from llmspell_kernel.dispatch import Dispatcher
 from llmspell_kernel.engine import LateEngine
+from llmspell_kernel.errands import Errands
 from llmspell_kernel.handlers.comm import comm_close, comm_info_request, comm_msg, comm_open
 from llmspell_kernel.handlers.complete import complete_request
+from llmspell_kernel.handlers.debug import DebugDesk, debug_request
 from llmspell_kernel.handlers.execute import Cells, execute_request
 from llmspell_kernel.handlers.history import history_request
 from llmspell_kernel.handlers.inspect import inspect_request
@@ -68,11 +72,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmspell_kernel.connection import Registration
-    from llmspell_kernel.dispatch import Handler
+    from llmspell_kernel.debug.jupyter import JupyterDebugger
+    from llmspell_kernel.dispatch import Handler, Request
     from llmspell_kernel.display import KernelFront
     from llmspell_kernel.engine import Engine, EngineFactory, Write
     from llmspell_kernel.subshells import Subshells
     from llmspell_tools.registry import ToolRegistry
+    from llmspell_tools.types import JsonObject
 
 _FLUSH_S = 1.0
 _STARTING = b'{"execution_state":"starting"}'
@@ -168,6 +174,7 @@ class Kernel:
         self.channels.stdin.before_send = self.batch.release
         self.comms = Comms(self.wire, self.batch.publish)
         self.lifecycle = Lifecycle(self.running.interrupt, self._wake)
+        self.errands = Errands(self._wake_main, log)
         self.outlet = Outlet()
         self.subshells: Subshells | None = None
 
@@ -202,17 +209,19 @@ class Kernel:
             subshell_id is None or (self.subshells is not None and self.subshells.knows(subshell_id))
         )
         begin = partial(self._begin_subshells, engine, main, partial(make, None))
-        control = threading.Thread(target=self._serve_control, args=(begin,), name="llmspell-control", daemon=True)
+        control = threading.Thread(
+            target=self._serve_control, args=(begin, engine), name="llmspell-control", daemon=True
+        )
         control.start()
         give_streams_back = take_streams(self.output, self.outlet, lambda: engine.script_writer)
         close_door: Callable[[], None] | None = None
         try:
             if debug_door is not None:
                 close_door = debug_door(engine.prepare())
-            main.serve(self.batch, self._main_must_stop, after_first=engine.prepare)
+            main.serve(self.batch, self._main_must_stop, after_first=engine.prepare, woken=self.errands.run)
             self.batch.release()
             if self.subshells is not None:
-                self.subshells.serve(self.lifecycle.is_stopping)
+                self.subshells.serve(self.lifecycle.is_stopping, self.errands.run)
             main.refuse_pending(self.channels.shell)
             self.channels.shell.flush(_FLUSH_S)
         finally:
@@ -290,7 +299,14 @@ class Kernel:
             "script_request": partial(script_request, scripts),
         }
 
-    def _serve_control(self, begin_subshells: Callable[[], Subshells]) -> None:
+    def _serve_control(self, begin_subshells: Callable[[], Subshells], engine: LateEngine) -> None:
+        control = self.channels.control
+
+        def answer(request: Request, response: JsonObject) -> None:
+            dispatcher.answer_later(request, response)
+            control.wake()
+
+        desk = DebugDesk(partial(self._debugger, engine), answer)
         handlers: dict[str, Handler] = {
             "kernel_info_request": kernel_info_request,
             "interrupt_request": partial(interrupt_request, self.running),
@@ -299,10 +315,18 @@ class Kernel:
             "delete_subshell_request": partial(delete_subshell_request, lambda: self.subshells),
             "list_subshell_request": partial(list_subshell_request, lambda: self.subshells),
             "usage_request": partial(usage_request, UsageDesk()),
+            "debug_request": partial(debug_request, desk),
         }
-        control = Dispatcher(self.wire, handlers, publish=self.channels.iopub.publish, log=self.log)
-        control.serve(self.channels.control, self.lifecycle.is_stopping)
-        self.channels.control.flush(_FLUSH_S)
+        dispatcher = Dispatcher(self.wire, handlers, publish=self.channels.iopub.publish, log=self.log)
+        dispatcher.serve(control, self.lifecycle.is_stopping)
+        desk.close()
+        dispatcher.send_late(control)
+        control.flush(_FLUSH_S)
+
+    def _debugger(self, engine: LateEngine, publish: Callable[[JsonObject], None]) -> JupyterDebugger:
+        from llmspell_kernel.debug.jupyter import JupyterDebugger  # where somebody debugs
+
+        return JupyterDebugger(engine, self.errands, self.output, interrupt=self.running.interrupt, publish=publish)
 
     def _main_must_stop(self) -> bool:
         return self.lifecycle.is_stopping() or self.subshells is not None
@@ -346,10 +370,13 @@ class Kernel:
             engine.interrupt()
 
     def _wake(self) -> None:
+        self._wake_main()
+        self.channels.control.wake()
+
+    def _wake_main(self) -> None:
         if self.subshells is not None:
             self.subshells.wake()
         self.channels.shell.wake()
-        self.channels.control.wake()
 
     def _welcome(self, topic: bytes) -> list[bytes]:
         content = encode({"subscription": topic.decode("utf-8", "replace")})

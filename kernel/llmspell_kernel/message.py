@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: The version of the messaging spec in every header that we send and in `kernel_info_reply`.
 PROTOCOL_VERSION = "5.5"
 #: Whether debug_request is answered: the kernelspec and `kernel_info_reply` say so.
-HAS_DEBUGGER = False
+HAS_DEBUGGER = True
 
 
 class Message:

@@ -176,10 +176,14 @@ class Subshells:
         """Tell whether a message that main has read itself may be served; any thread."""
         return subshell_id is None or subshell_id in self._shells
 
-    def serve(self, is_stopping: Callable[[], bool]) -> None:
-        """Handle messages until `is_stopping` is true after a wake-up; what waits then is answered as aborted."""
+    def serve(self, is_stopping: Callable[[], bool], woken: Callable[[], None]) -> None:
+        """Handle messages until `is_stopping` is true after a wake-up; what waits then is answered as aborted.
+
+        `woken` is called first, and after each message or wake-up.
+        """
         self.main.is_busy = False
         while not is_stopping():
+            woken()
             self._tokens.get()
             while not is_stopping() and self._serve_next():
                 pass
@@ -188,7 +192,7 @@ class Subshells:
         self._door.stop()
 
     def wake(self) -> None:
-        """Make `serve` look at `is_stopping`; any thread."""
+        """Make `serve` look at `is_stopping` and call `woken`; any thread."""
         self._tokens.put(None)
 
     def _at_safe_point(self) -> None:

@@ -272,7 +272,7 @@ def test_kernel_info_tells_what_jupyterlab_highlights_by():
         "codemirror_mode": "lua",
         "pygments_lexer": "lua",
     }
-    assert info["supported_features"] == ["kernel subshells"]
+    assert info["supported_features"] == ["kernel subshells", "debugger"]
 
 
 @pytest.mark.parametrize(

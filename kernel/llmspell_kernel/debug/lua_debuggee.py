@@ -8,12 +8,12 @@ from llmspell_kernel.debug.debuggee import Frame, Scope, Thread, Value
 from llmspell_kernel.debug.protocol import RequestFailed
 from llmspell_kernel.lua.convert import human_text
 from llmspell_kernel.lua.debugger.debugger import LuaDebugger
-from llmspell_kernel.lua.debugger.stops import NotStopped
+from llmspell_kernel.lua.debugger.stops import DebuggedAlready, NotStopped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from llmspell_kernel.debug.debuggee import Listener, Mode, Wanted
     from llmspell_kernel.lua.debugger.points import Point, Wish
@@ -130,7 +130,11 @@ class LuaDebuggee:
         self._listeners = (listener,) if self._observer is None else (self._observer, listener)
         self._is_debugging = is_debugging
         if is_debugging:
-            self.debugger.attach(self)
+            try:
+                self.debugger.attach(self)
+            except DebuggedAlready as error:
+                self.leave()
+                raise RequestFailed("refused", error.message, show=True) from error
 
     def leave(self) -> None:
         """See `Debuggee.leave`."""
@@ -204,26 +208,26 @@ class LuaDebuggee:
 
     def children(self, reference: int, first: int, size: int, kind: str) -> list[Value]:
         """See `Debuggee.children`."""
-        parts = self.debugger.inspect("children", reference, first + 1, size, kind)
+        parts = self._ask("children", reference, first + 1, size, kind)
         return [Value(*parts[at : at + 7]) for at in range(0, len(parts), 7)]
 
     def evaluate(self, frame: int, text: str) -> Value:
         """See `Debuggee.evaluate`."""
-        return Value("", *self.debugger.inspect("evaluate", frame, text))
+        return Value("", *self._ask("evaluate", frame, text))
 
     def full_text(self, frame: int, text: str) -> str:
         """See `Debuggee.full_text`."""
-        return str(self.debugger.inspect("full", frame, text)[0])
+        return str(self._ask("full", frame, text)[0])
 
     def set_child(self, reference: int, name: str, text: str, frame: int) -> Value:
         """See `Debuggee.set_child`."""
-        return Value(name, *self.debugger.inspect("set", reference, name, text, frame))
+        return Value(name, *self._ask("set", reference, name, text, frame))
 
     def names(self, frame: int, text: str) -> tuple[list[tuple[str, str]], int]:
         """See `Debuggee.names`."""
         found = _CHAIN.search(text)
         chain, prefix = (found.group(1) or "", found.group(2) or "") if found else ("", "")
-        parts = self.debugger.inspect("names", frame, chain.rstrip(".:"), prefix)
+        parts = self._ask("names", frame, chain.rstrip(".:"), prefix)
         names = sorted((parts[at], parts[at + 1]) for at in range(0, len(parts), 2))
         return names, len(prefix)
 
@@ -235,3 +239,7 @@ class LuaDebuggee:
         """See `Debuggee.source_text`."""
         chunk = self.debugger.points.chunks.get(name)
         return None if chunk is None else human_text(chunk.text)
+
+    def _ask(self, name: str, *args: object) -> tuple[Any, ...]:
+        """Ask about values; of a script that is stopped, unless a subclass knows better."""
+        return self.debugger.inspect(name, *args)

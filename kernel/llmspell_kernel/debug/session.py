@@ -22,10 +22,11 @@ from llmspell_tools.errors import LlmspellError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from llmspell_kernel.debug.debuggee import Debuggee, Host, PythonMode
     from llmspell_kernel.debug.relay import Relay
+    from llmspell_kernel.debug.requests import Handler
     from llmspell_kernel.lua.debugger.points import Point
     from llmspell_kernel.lua.debugger.stops import Stop
     from llmspell_tools.types import JsonObject, JsonValue
@@ -44,11 +45,14 @@ class DebugSession:
         host: Gives the program.
         send: Sends one message; its errors end the session.
         closed: Called on the worker thread when the session is over.
+        handlers: The requests that are answered.
     """
 
     def __init__(
-        self, host: Host, send: Callable[[JsonObject], None], closed: Callable[[], None] = lambda: None
-    ) -> None:
+        self, host: Host, send: Callable[[JsonObject], None], closed: Callable[[], None] = lambda: None,
+        handlers: Mapping[str, Handler] = HANDLERS,
+    ) -> None:  # fmt: skip
+        self._handlers = handlers
         self.host = host
         self._send = send
         self._tell_closed = closed
@@ -157,10 +161,7 @@ class DebugSession:
 
     def event(self, name: str, body: JsonObject | None = None) -> None:
         """Send an event."""
-        message: JsonObject = {"type": "event", "event": name}
-        if body is not None:
-            message["body"] = body
-        self._write(message)
+        self._write({"type": "event", "event": name, **({} if body is None else {"body": body})})
 
     def after_response(self, action: Callable[[], None]) -> None:
         """Do something once the response to the current request is sent, before anything else."""
@@ -322,7 +323,7 @@ class DebugSession:
         return None
 
     def _handled(self, command: str, arguments: JsonValue) -> JsonObject | None:
-        handler = HANDLERS.get(command)
+        handler = self._handlers.get(command)
         if handler is None:
             raise RequestFailed("unknown_command", f"there is no request '{command[:60]}'")
         if not self.client.is_known and command not in UNINITIALIZED:

@@ -14,6 +14,8 @@ from llmspell_kernel.lua.debugger.points import real_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmspell_kernel.debug.protocol import Arguments
     from llmspell_tools.types import JsonObject
 
@@ -29,6 +31,8 @@ class Sources:
         self._numbers: dict[str, int] = {}
         self._names: dict[int, str] = {}
         self._uses_uris = False
+        #: Returns the client's path of a chunk that is no file and yet has one (a notebook's cell), or None.
+        self.path_of: Callable[[str], str | None] = _no_path
 
     def configure(self, *, uses_uris: bool) -> None:
         """Say whether the client's paths are URIs (`pathFormat`)."""
@@ -71,6 +75,10 @@ class Sources:
 
     def described(self, chunk_name: str, *, is_own: bool = False) -> JsonObject:
         """Return a chunk as a DAP source."""
+        known = self.path_of(chunk_name)
+        if known is not None:
+            name = _title(chunk_name) if chunk_name.startswith("=") else os.path.basename(known)
+            return {"name": name, "path": known}
         if chunk_name.startswith("@"):
             path = os.path.abspath(chunk_name[1:])
             if os.path.isfile(path):
@@ -111,6 +119,10 @@ class Sources:
 
             return Path(path).as_uri()
         return path
+
+
+def _no_path(chunk_name: str) -> None:
+    """Only files have paths."""
 
 
 def _title(chunk_name: str) -> str:

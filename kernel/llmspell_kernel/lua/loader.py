@@ -6,6 +6,8 @@ not removed, so that line numbers stay true. The debugger's seam is `Loader.inst
 
 from __future__ import annotations
 
+from _thread import allocate_lock
+
 from llmspell_kernel.lua.convert import human_text, to_lua_text
 from llmspell_tools.errors import LimitExceeded, ScriptSyntaxError
 
@@ -33,7 +35,7 @@ class Loader:
             environment; with a prefix it tries ``prefix .. text`` first.
     """
 
-    __slots__ = ("_compile", "_settings", "instrument", "sources")
+    __slots__ = ("_compile", "_settings", "debugger", "debugging", "instrument", "sources")
 
     def __init__(self, settings: EngineSettings, compile_text: Callable[[str, str, str | None], Any]) -> None:
         self._settings = settings
@@ -41,6 +43,9 @@ class Loader:
         #: The debugger's seam: ``(text, chunk name, is_global, is_cell) -> text``, line for line; is_global tells
         #: whether the text is compiled in the scripts' own environment.
         self.instrument: Callable[[str, str, bool, bool], str] | None = None
+        #: Held by the one debugger that has the seam; and whose Lua half was loaded last.
+        self.debugging = allocate_lock()
+        self.debugger: object = None
         #: Text of the newest chunks by chunk name, in latin-1, to show the line of an error.
         self.sources: dict[str, str] = {}
 
@@ -70,6 +75,8 @@ class Loader:
             LimitExceeded: As `prepare`.
         """
         source = self.prepare(text)
+        if chunk_name.startswith("@"):  # for a debugger that comes later
+            self._remember(chunk_name, source)
         return source if self.instrument is None else self.instrument(source, chunk_name, is_global, False)
 
     def load(self, text: str | bytes, chunk_name: str, mode: str) -> LuaFunction:

@@ -43,5 +43,8 @@ HANDLERS: dict[str, Handler] = {
     "source": texts.source,
     "loadedSources": texts.loaded_sources,
 }
-#: Requests that need no `initialize` before them.
-UNINITIALIZED = frozenset({"initialize", "disconnect"})
+#: Requests that need no `initialize` before them; the last ones are Jupyter's (`jupyter_requests`).
+UNINITIALIZED = frozenset({
+    "initialize", "disconnect",
+    "debugInfo", "dumpCell", "inspectVariables", "richInspectVariables", "copyToGlobals", "modules",
+})  # fmt: skip

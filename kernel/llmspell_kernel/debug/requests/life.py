@@ -118,8 +118,8 @@ def _python_mode(arguments: Arguments) -> PythonMode:
 
 
 def _begin(session: DebugSession, debuggee: Debuggee, *, is_debugging: bool, is_launched: bool) -> None:
-    session.debuggee = debuggee
-    session.is_launched = is_launched
     debuggee.prepare(Wanted(session.python_mode, session.just_my_code))
     debuggee.listen(session, is_debugging=is_debugging)
+    session.debuggee = debuggee
+    session.is_launched = is_launched
     session.after_response(lambda: session.event("initialized"))

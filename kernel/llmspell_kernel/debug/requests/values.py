@@ -29,7 +29,7 @@ def variables(session: DebugSession, arguments: Arguments) -> JsonObject:
     frame = session.frame_of.get(reference)
     if frame is not None:
         session.frame_of.update({value.reference: frame for value in values if value.reference})
-    return {"variables": [_variable(value) for value in values]}
+    return {"variables": [variable(value) for value in values]}
 
 
 def set_variable(session: DebugSession, arguments: Arguments) -> JsonObject:
@@ -79,7 +79,8 @@ def completions(session: DebugSession, arguments: Arguments) -> JsonObject:
     return {"targets": [*targets]}
 
 
-def _variable(value: Value) -> JsonObject:
+def variable(value: Value) -> JsonObject:
+    """Return a value as a DAP variable."""
     shown: JsonObject = {
         "name": value.name,
         "value": value.text,

@@ -17,7 +17,7 @@ from llmspell_kernel.lua.convert import human_text, to_lua_text
 from llmspell_kernel.lua.debugger.asking import Questions, message_of
 from llmspell_kernel.lua.debugger.messages import counts
 from llmspell_kernel.lua.debugger.points import Points
-from llmspell_kernel.lua.debugger.stops import NotStopped, Stop
+from llmspell_kernel.lua.debugger.stops import DebuggedAlready, NotStopped, Stop
 from llmspell_kernel.lua.debugger.tool_gate import ToolGate
 from llmspell_kernel.lua.debugger.waiting import Waiting
 from llmspell_kernel.lua.prelude_loader import prelude_text
@@ -56,10 +56,12 @@ class LuaDebugger:
         #: Where scripts call tools: for who debugs those as well.
         self.tool_gate = ToolGate(engine, self._waiting, self._questions, lambda: self._do(self._apply))
         self._stepping: Run | None = None
-        self._api_loaded = False
         self._filters: Mapping[str, str | None] = {}
         self.points = Points(_read, self._point_changed) if points is None else points
         self.points.renew(self._point_changed)
+        #: Returns the path that a chunk has beside its name, or None: ``(chunk name, text, is it a cell that is about
+        #: to run) -> path``. For front ends that know cells by paths.
+        self.path_of: Callable[[str, str, bool], str | None] = _no_path
 
     # --- any thread ------------------------------------------------------------------------------------------------
 
@@ -74,13 +76,20 @@ class LuaDebugger:
         return self._waiting.stop
 
     def attach(self, listener: Listener) -> None:
-        """Begin to watch; what was loaded before is known by its chunk names."""
+        """Begin to watch; what was loaded before is known by its chunk names.
+
+        Raises:
+            DebuggedAlready: Somebody else does.
+        """
+        loader = self._engine.loader
         with self._lock:
+            if self._listener is None and not loader.debugging.acquire(blocking=False):
+                raise DebuggedAlready("another client debugs this program; it must disconnect first")
             self._listener = listener
-            self._engine.loader.instrument = self._instrument
-            for name, text in self._engine.loader.sources.items():
+            loader.instrument = self._instrument
+            for name, text in list(loader.sources.items()):
                 if name not in self.points.chunks:
-                    self.points.load(name, text, may_change=False)
+                    self.points.load(name, text, may_change=False, path=self.path_of(name, text, False))
         self._safe_points.post(self._install)
 
     def detach(self) -> None:
@@ -91,6 +100,7 @@ class LuaDebugger:
             self._listener = None
             self._filters = {}
             self._engine.loader.instrument = None
+            self._engine.loader.debugging.release()
             self.points = Points(self.points.read, self._point_changed)
             self.tool_gate.forget()
         self._safe_points.post(self._remove)
@@ -150,28 +160,54 @@ class LuaDebugger:
 
     # --- owner thread: attaching ---------------------------------------------------------------------------------
 
-    def _install(self, api: Any) -> None:
-        if not self._api_loaded:
+    def answered(self, api: Any, name: str, *args: object) -> tuple[Any, ...]:
+        """Ask about a script that is not stopped: at a safe point, where `api` is given.
+
+        Raises:
+            ToolExecutionError: As `inspect`.
+        """
+        if self._questions.is_asking:
+            raise ToolExecutionError("another question is asked at the same time")
+        if self._listener is None and self._engine.loader.debugging.locked():
+            raise DebuggedAlready("another client debugs this program")
+        self._load(api)
+        return _checked(self._questions.ask(api, name, *args))
+
+    def _load(self, api: Any) -> None:
+        if self._engine.loader.debugger is not self:
             table = self._bridge.prelude.runtime.table_from({
                 "hit": self._quietly(self._hit), "stepped": self._quietly(self._stepped),
                 "broke": self._quietly(self._broke), "failed": self._quietly(self._failed),
                 "group_at": self._group_at, "push": self._engine.states.append, "answer": self._questions.take,
                 "entering": self.tool_gate.entering, "left": self.tool_gate.left,
-                "back": self._quietly(self._came_back),
+                "back": self._quietly(self._came_back), "rich": self._bridge.guard(self._rich),
             })  # fmt: skip
             for name in _PRELUDE:
                 api["load"](name, prelude_text(f"{name}.lua"), table)
-            self._api_loaded = True
+            self._engine.loader.debugger = self
+
+    def _rich(self, text: str, kind: str, *what: Any) -> str:
+        """Return a value's MIME bundle as JSON."""
+        from llmspell_kernel.lua.globals.display import Displays  # where somebody wants to see one
+        from llmspell_tools.jsontext import dumps
+
+        data, metadata = Displays(self._bridge).bundle(text, kind, what)
+        return to_lua_text(dumps({"data": data, "metadata": metadata}))
+
+    def _install(self, api: Any) -> None:
+        if self._listener is None:  # it has gone before the script got here
+            return
+        self._load(api)
         api["attach"]()
         self._apply(api)
 
     def _remove(self, api: Any) -> None:
-        if self._listener is None and self._api_loaded:
+        if self._listener is None and self._engine.loader.debugger is self:
             api["detach"]()
 
     def _apply(self, api: Any) -> None:
         """Bring what Lua knows in line with what is set."""
-        if not self._api_loaded or self._listener is None:
+        if self._engine.loader.debugger is not self or self._listener is None:
             return
         with self._lock:
             flagged, hooked = self.points.flagged(), self.points.left_to_hook()
@@ -189,7 +225,8 @@ class LuaDebugger:
             listener = self._listener
             if listener is None:
                 return text
-            changed, has_points = self.points.load(name, text, may_change=is_global, is_cell=is_cell)
+            path = self.path_of(name, text, is_cell)
+            changed, has_points = self.points.load(name, text, may_change=is_global, is_cell=is_cell, path=path)
         if has_points:
             self._safe_points.post(self._apply)
         listener.loaded(name)
@@ -299,6 +336,10 @@ def _checked(answer: tuple[Any, ...]) -> tuple[Any, ...]:
     if answer[0] is not True:
         raise ToolExecutionError(message_of(answer))
     return tuple(human_text(each) if isinstance(each, str) else each for each in answer[1:])
+
+
+def _no_path(name: str, text: str, is_running: bool) -> None:
+    """Chunks have no path beside their names."""
 
 
 def _read(path: str) -> str:

@@ -88,9 +88,9 @@ class Chunk:
 
     __slots__ = ("is_cell", "lines", "name", "outline", "path", "text")
 
-    def __init__(self, name: str, text: str, *, is_cell: bool) -> None:
+    def __init__(self, name: str, text: str, *, is_cell: bool, path: str | None = None) -> None:
         self.name = name
-        self.path = path_of(name)
+        self.path = path_of(name) if path is None else path
         self.text = text
         self.is_cell = is_cell
         self.lines: set[int] = set()
@@ -185,7 +185,9 @@ class Points:
                 point.reason = f"no function '{point.wish.function}' is loaded yet"
         return self._functions
 
-    def load(self, name: str, text: str, *, may_change: bool, is_cell: bool = False) -> tuple[str, bool]:
+    def load(
+        self, name: str, text: str, *, may_change: bool, is_cell: bool = False, path: str | None = None
+    ) -> tuple[str, bool]:
         """Take note of a chunk that is about to be compiled.
 
         Args:
@@ -193,11 +195,16 @@ class Points:
             text: Its text.
             may_change: Whether it is compiled in the scripts' own environment, where the flags are.
             is_cell: Whether it may end in an expression.
+            path: Real path by which clients know it, where the name is not that. A text that takes the path of an
+                older one takes its place: a cell that is run again.
 
         Returns:
             What to compile instead, and whether it has breakpoints.
         """
-        chunk = Chunk(name, text, is_cell=is_cell)
+        chunk = Chunk(name, text, is_cell=is_cell, path=path)
+        if path is not None:
+            for old in [each.name for each in self.chunks.values() if each.path == path]:
+                del self.chunks[old]
         path = chunk.path
         self.chunks.pop(name, None)
         self.chunks[name] = chunk

@@ -41,6 +41,12 @@ class NotStopped(LlmspellError):
     code = ToolExecutionError.code
 
 
+class DebuggedAlready(LlmspellError):
+    """Another debugger has the engine."""
+
+    code = ToolExecutionError.code
+
+
 class Stop:
     """Where and why a script stopped.
 

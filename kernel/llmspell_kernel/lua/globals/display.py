@@ -53,14 +53,14 @@ class Displays:
             PermissionDenied: A picture's file may not be read.
             LimitExceeded: It is too large.
         """
-        data, metadata = self._bundle(text, kind, what)
+        data, metadata = self.bundle(text, kind, what)
         self._bridge.output.flush()
         shown_id = None if display_id is None else human_text(display_id)
         self._bridge.front.display(data, metadata, shown_id, update=update)
 
     def result(self, text: str, kind: str, *what: Any) -> str:
         """Keep the bundle of the cell's result for the engine; return its text."""
-        data, _ = self._bridge.rich = self._bundle(text, kind, what)
+        data, _ = self._bridge.rich = self.bundle(text, kind, what)
         return to_lua_text(str(data["text/plain"]))
 
     def clear(self, wait: bool) -> None:
@@ -80,7 +80,8 @@ class Displays:
             answer = bridge.front.input(human_text(prompt), password=True, context=bridge.context())
         return None if answer is None else to_lua_text(answer)
 
-    def _bundle(self, text: str, kind: str, what: tuple[Any, ...]) -> mime.Bundle:
+    def bundle(self, text: str, kind: str, what: tuple[Any, ...]) -> mime.Bundle:
+        """Return the bundle of what Lua sent; raises as `show`."""
         plain = human_text(text)
         if kind == "text":
             return {"text/plain": plain}, {}

@@ -1,7 +1,9 @@
 -- What a debugger sees of the stacks: threads (the main state and every coroutine), their frames, scopes, and
 -- expressions evaluated in a frame. Runs in a coroutine of the debugger, so that every thread is looked at from
 -- outside and levels stay as they are while the script is stopped.
-local native = ...
+--
+-- host: rich(text, kind, what...) -> JSON of the MIME bundle, as in rich.lua
+local native, host = ...
 local OWN = "=[llmspell]"
 local values = native.debug_values
 local getinfo, getlocal, setlocal = native.debug.getinfo, native.debug.getlocal, native.debug.setlocal
@@ -223,6 +225,7 @@ end
 -- Evaluates an expression or runs a statement in a frame, 0 for the globals; returns what `describe` gives.
 function api.evaluate(frame_id, text)
   local found = pack(run(text, frame_id))
+  values.renew()
   if found.n == 0 then return "", "", 0, 0, 0, "" end
   if found.n == 1 then return values.describe(found[1], "(" .. text .. ")") end
   local texts = {}
@@ -241,6 +244,36 @@ function api.full(frame_id, text)
   return concat(found, ", ", 1, found.n)
 end
 
+-- The MIME bundle of what an expression gives, as JSON.
+function api.rich(frame_id, text)
+  local value = (run(text, frame_id))
+  local mime = native.library("mime")
+  local kind, what = mime.find(value)
+  local plain = mime.text(value, kind)
+  local function sent(ok, ...)
+    if not ok then return plain, "text" end
+    return plain, kind, ...
+  end
+  if kind == "tool" then return native.check(host.rich(plain, kind, what)) end
+  if kind == nil or kind == "nothing" then return native.check(host.rich(plain, "text")) end
+  return native.check(host.rich(sent(native.encode.value(what))))
+end
+
+-- Gives a global the value of an expression in a frame.
+function api.copy(frame_id, text, name)
+  native.env[name] = (run(text, frame_id))
+  values.renew()
+end
+
+-- Returns the globals that scripts have made, as `children` does; from here on the scope of globals has only those, too.
+-- is_stopped: whether what was looked at before still holds.
+function api.globals(is_stopped)
+  if not is_stopped then api.stopped() end
+  values.hide_builtins()
+  local _, _, reference, named = values.describe(native.env, "_ENV")
+  return values.children(reference, 1, named, "named")
+end
+
 -- Whether an expression is neither false nor nil in a frame.
 function api.test(frame_id, text)
   local value = (run(text, frame_id))
@@ -257,6 +290,7 @@ end
 function api.set(reference, name, text, frame_id)
   local value = (run(text, frame_id))
   if not values.set(reference, name, value) then error("'" .. name .. "' cannot be set", 0) end
+  values.renew()
   return values.describe(value, nil)
 end
 

@@ -16,6 +16,7 @@ local MAX_TEXT, PREVIEW, MAX_SORTED, MAX_PATH = 1000, 3, 10000, 500
 local ESCAPES = { ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t", ["\0"] = "\\0", ["\\"] = "\\\\", ['"'] = '\\"' }
 
 local references, by_value = {}, {}
+local NONE, hidden_globals = {}, nil -- builtins by name, where they are not shown
 
 local function quoted(text, limit)
   local cut = #text > limit
@@ -129,11 +130,13 @@ end
 
 -- Notes the keys that are not in the list's part: numbers, strings, the rest, each sorted if they are not too many.
 local function named_keys(entry)
+  entry.length = rawlen(entry.value)
   local numbers, strings, others, length = {}, {}, {}, entry.length
-  for key in next, entry.value do
+  local hidden = entry.value == native.env and hidden_globals or NONE
+  for key, member in next, entry.value do
     local kind = type(key)
     if kind == "string" then
-      if sub(key, 1, 10) ~= "__llmspell" then strings[#strings + 1] = key end
+      if sub(key, 1, 10) ~= "__llmspell" and not native.rawequal(hidden[key], member) then strings[#strings + 1] = key end
     elseif kind ~= "number" then
       others[#others + 1] = key
     elseif not (math_type(key) == "integer" and key >= 1 and key <= length) then
@@ -259,6 +262,14 @@ values.is_name, values.count_upvalues = is_name, count_upvalues
 
 function values.forget() references, by_value = {}, {} end
 
+-- Says that code has run since: tables that were shown before may have other keys now.
+function values.renew()
+  for _, entry in native.ipairs(references) do entry.keys = nil end
+end
+
+-- Shows no globals but those that scripts have made.
+function values.hide_builtins() hidden_globals = native.first_globals end
+
 -- Returns seven results for each child from `first` (1-based) on, `size` at most.
 function values.children(reference, first, size, filter)
   local entry = references[reference]
@@ -273,6 +284,7 @@ end
 local setters = {}
 
 function setters.table(entry, name, value)
+  if not entry.keys then named_keys(entry) end
   if entry.value == native.env and getmetatable(entry.value) then return false end
   for at = 1, entry.length do
     if name == "[" .. at .. "]" then
@@ -280,7 +292,7 @@ function setters.table(entry, name, value)
       return true
     end
   end
-  for _, key in native.ipairs(entry.keys or {}) do
+  for _, key in native.ipairs(entry.keys) do
     if key_text(key) == name then
       rawset(entry.value, key, value)
       return true

@@ -135,6 +135,7 @@ end
 local function run(chunk, mode, ...)
   trace, native.coroutine_failure = nil, nil
   native.begin_output()
+  if native.is_awaited then native.await_here() end
   local finish = finishers[mode]
   return conclude(xpcall(function(...) return finish(chunk(...)) end, handler, ...))
 end

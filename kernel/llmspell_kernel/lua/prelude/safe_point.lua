@@ -54,6 +54,12 @@ function native.await_in(co)
   if not native.count_hook then sethook(co, on_hook, native.hook_mask, SOON) end
 end
 
+-- A script begins while a safe point is awaited: a short one would be over before the next look.
+function native.await_here()
+  looks = 0
+  if not native.count_hook then sethook(on_hook, native.hook_mask, SOON) end
+end
+
 function native.hook_here(mask) sethook(on_hook, mask) end
 
 -- For Python to read the address of the C function behind `debug.sethook`: with a mask, then without.
