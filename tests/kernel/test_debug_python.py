@@ -5,10 +5,11 @@ The adapter is a process of its own, since debugpy comes into a process once and
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
-from dap_client import PATIENCE_S, DapClient
+from dap_client import PATIENCE_S, DapClient, Refused
 
 pytestmark = pytest.mark.subprocess
 
@@ -367,6 +368,103 @@ def test_a_wrong_choice_is_refused(dap, calls):
     dap.request("initialize", adapterID="llmspell")
 
     assert "must be one of merged, child, off" in dap.refused("launch", program=calls, pythonDebugging="both")
+
+
+class Editor:
+    """A client that opens the Python session that it is offered, and sets one breakpoint there."""
+
+    def __init__(self, dap, path, line, token=None):
+        self.dap, self.path, self.line, self.token = dap, path, line, token
+        self.opened, self.python = threading.Event(), None
+        dap.answer_requests = lambda request: threading.Thread(target=self._open, args=(request,)).start()
+        dap.request("initialize", adapterID="llmspell", supportsStartDebuggingRequest=True)
+
+    def _open(self, request):
+        self.dap.send({"type": "response", "request_seq": request["seq"], "command": request["command"],
+                       "seq": 1000, "success": True})  # fmt: skip
+        self.configuration = request["arguments"]["configuration"]
+        python = DapClient.tcp(self.configuration["connect"]["port"])
+        self.python = python
+        try:
+            python.request("initialize", adapterID="debugpy", clientID="test")
+            python.request("attach", **{**self.configuration, "token": self.token or self.configuration["token"]})
+            python.event("initialized")
+            points = [] if self.line is None else [{"line": self.line}]
+            python.request("setBreakpoints", source={"path": str(self.path)}, breakpoints=points)
+            python.request("configurationDone")
+        except Refused as refused:
+            self.refused = refused.response["message"]
+        self.opened.set()
+
+    def launch(self, program, lines):
+        """Launch, with the same breakpoints in this session, as editors set them in all."""
+        self.dap.request("launch", program=program, pythonDebugging="child")
+        self.dap.event("initialized")
+        answers = [
+            self.dap.request("setBreakpoints", source={"path": str(path)}, breakpoints=[{"line": line}])["breakpoints"]
+            for path, line in lines.items()
+        ]
+        self.dap.request("configurationDone")
+        return [answer[0] for answer in answers]
+
+
+def test_a_client_may_have_a_session_of_pythons_own(dap, calls, greet):
+    editor = Editor(dap, greet, 5)
+    points = editor.launch(calls, {greet: 5, calls: 4})
+    assert [point["verified"] for point in points] == [False, True]
+    assert "Python session" in points[0]["message"]
+    assert editor.opened.wait(PATIENCE_S)
+    python = editor.python
+
+    assert [frame[0] for frame in python.stop("breakpoint")][:2] == ["shout", "greet"]
+    assert python.variables("Locals") == {"text": "'hello ann'"}
+    python.go("stepOut")
+    assert python.stop("step")[0] == ("greet", 17)
+    python.go("stepOut")
+    assert dap.stop("step")[0] == ("call", 3)
+    dap.go()
+    assert dap.stop("breakpoint")[0] == ("call", 4)
+    dap.go()
+    assert python.stop("breakpoint")[0] == ("shout", 5)
+    python.request("disconnect")
+    assert dap.stop("breakpoint")[0] == ("call", 4)
+    dap.go()
+    assert dap.end() == 0
+    assert dap.output() == "HELLO ANN!\nHELLO BOB!\n"
+    python.close()
+
+
+def test_a_step_into_a_tool_stops_in_pythons_own_session(dap, calls, greet):
+    editor = Editor(dap, greet, None)
+    editor.launch(calls, {calls: 3})
+    dap.stop("breakpoint")
+    dap.go("stepIn")
+    assert editor.opened.wait(PATIENCE_S)
+
+    assert editor.python.stop()[0] == ("greet", 16)
+    dap.request("terminate")
+    assert dap.end() == 130
+    editor.python.event("terminated")
+    assert editor.python.is_closed()
+    editor.python.close()
+
+
+def test_pythons_own_session_wants_the_token_of_the_offer(dap, calls, greet):
+    editor = Editor(dap, greet, 5, token="wrong")
+    editor.launch(calls, {greet: 5})
+    assert editor.opened.wait(PATIENCE_S)
+
+    assert editor.refused == "attach needs the token of the offer"
+    with pytest.raises(Refused, match="initialize and attach"):
+        editor.python.request("evaluate", expression="1")
+    editor.python.close()
+    assert dap.end() == 0
+
+
+def test_a_client_that_opens_no_other_sessions_gets_one_for_both(dap, calls, greet):
+    dap.start(program=calls, lines={greet: [5]}, pythonDebugging="child")
+
+    assert dap.stop("breakpoint")[0] == ("shout", 5)
 
 
 # --- processes of their own ------------------------------------------------------------------------------------------

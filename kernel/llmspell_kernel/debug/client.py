@@ -12,7 +12,15 @@ class Client:
         arguments: Of `initialize`; None before it.
     """
 
-    __slots__ = ("_first_column", "_first_line", "fields", "has_terminal", "is_known", "uses_uris")
+    __slots__ = (
+        "_first_column",
+        "_first_line",
+        "can_start_debugging",
+        "fields",
+        "has_terminal",
+        "is_known",
+        "uses_uris",
+    )
 
     def __init__(self, arguments: Arguments | None = None) -> None:
         said = Arguments({}) if arguments is None else arguments
@@ -25,6 +33,8 @@ class Client:
         self.uses_uris = path_format == "uri"
         #: Whether it runs commands in a terminal for us.
         self.has_terminal = said.flag("supportsRunInTerminalRequest")
+        #: Whether it opens more sessions for us.
+        self.can_start_debugging = said.flag("supportsStartDebuggingRequest")
         self._first_line = 1 if said.flag("linesStartAt1", default=True) else 0
         self._first_column = 1 if said.flag("columnsStartAt1", default=True) else 0
 

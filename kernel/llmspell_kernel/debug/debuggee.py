@@ -11,12 +11,13 @@ from typing import Literal, NamedTuple, Protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from llmspell_kernel.debug.peer import Peer
     from llmspell_kernel.debug.protocol import Arguments
     from llmspell_kernel.lua.debugger.points import Point, Wish
     from llmspell_kernel.lua.debugger.stops import Stop
+    from llmspell_tools.types import JsonObject
 
 #: How a program goes on.
 Mode = Literal["continue", "in", "over", "out"]
@@ -65,10 +66,18 @@ FILTERS = (
 
 
 class Wanted(NamedTuple):
-    """What a client wants of a program, as far as the program must know."""
+    """What a client wants of a program, as far as the program must know.
+
+    Attributes:
+        python: What is done about Python tools.
+        just_my_code: Whether frames that are not the person's are hidden.
+        offer: Offers the client a session of Python's own, by the configuration to attach with; None where it takes
+            no such offers.
+    """
 
     python: PythonMode = "merged"
     just_my_code: bool = True
+    offer: Callable[[JsonObject], None] | None = None
 
 
 class Frame(NamedTuple):

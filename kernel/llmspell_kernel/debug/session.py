@@ -16,6 +16,7 @@ from llmspell_kernel.debug.client import Client
 from llmspell_kernel.debug.outlet import Outlet
 from llmspell_kernel.debug.protocol import Arguments, RequestFailed, failure_body
 from llmspell_kernel.debug.requests import HANDLERS, UNINITIALIZED
+from llmspell_kernel.debug.reverse import Reverse
 from llmspell_kernel.debug.sources import Sources
 from llmspell_kernel.lua.debugger.stops import NotStopped
 from llmspell_tools.errors import LlmspellError
@@ -63,7 +64,8 @@ class DebugSession:
         self._outlet = Outlet()
         self._closed = Event()
         self._relay: Relay | None = None
-        self._replies: dict[int, tuple[Event, list[JsonObject]]] = {}
+        #: Requests to the client.
+        self.reverse = Reverse(self._write, lambda: self._seq + 1)
         #: What the client said of itself in `initialize`.
         self.client = Client()
         #: The program, between launch or attach and the end.
@@ -91,7 +93,7 @@ class DebugSession:
         """Take a message of the client."""
         if isinstance(message, dict) and message.get("type") == "response":
             if self._relay is None or not self._relay.replied(message):
-                self._take_reply(message)
+                self.reverse.take(message)
             return
         self._queue.put(lambda: self._answer(message))
 
@@ -198,23 +200,10 @@ class DebugSession:
             shown["reason"] = "failed" if not point.is_verified else "pending"
         return shown
 
-    def ask_client(self, command: str, arguments: JsonObject, timeout_s: float) -> JsonObject:
-        """Send a request to the client and return its response's body.
-
-        Raises:
-            RequestFailed: It refuses, or does not answer.
-        """
-        done = Event()
-        answers: list[JsonObject] = []
-        self._replies[self._seq + 1] = (done, answers)
-        self._write({"type": "request", "command": command, "arguments": arguments})
-        if not done.wait(timeout_s):
-            raise RequestFailed("program", f"the client does not answer '{command}'", show=True)
-        answer = answers[0]
-        if answer.get("success") is not True:
-            raise RequestFailed("program", f"the client refuses '{command}': {answer.get('message')}", show=True)
-        body = answer.get("body")
-        return body if isinstance(body, dict) else {}
+    def offer_child(self, configuration: JsonObject) -> None:
+        """Offer the client another session; any thread, and what it answers is its own affair."""
+        arguments: JsonObject = {"request": "attach", "configuration": configuration}
+        self._queue.put(lambda: self.reverse.tell("startDebugging", arguments))
 
     @property
     def is_over(self) -> bool:
@@ -338,13 +327,6 @@ class DebugSession:
             "message": "notStopped" if error.name == "not_stopped" else error.message,
             "body": failure_body(error),
         })  # fmt: skip
-
-    def _take_reply(self, message: JsonObject) -> None:
-        number = message.get("request_seq")
-        waiting = self._replies.pop(number, None) if isinstance(number, int) else None
-        if waiting is not None:
-            waiting[1].append(message)
-            waiting[0].set()
 
     # --- worker thread: events -------------------------------------------------------------------------------------
 

@@ -69,7 +69,7 @@ def _ask(session: DebugSession, arguments: Arguments, command: Sequence[str], to
         "kind": _KINDS[console], "title": f"llmspell {os.path.basename(program)}", "cwd": cwd, "args": words,
         "env": env,
     }  # fmt: skip
-    session.ask_client("runInTerminal", asked, _PATIENCE_S)
+    session.reverse.ask("runInTerminal", asked, _PATIENCE_S)
 
 
 def _accepted(listener: socket.socket, token: str) -> socket.socket:

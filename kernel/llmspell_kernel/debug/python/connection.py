@@ -18,11 +18,22 @@ _PATIENCE_S = 10.0
 
 
 class _Reply:
-    __slots__ = ("done", "message")
+    """A response that is waited for."""
+
+    __slots__ = ("_done", "message")
 
     def __init__(self) -> None:
-        self.done = Event()
+        self._done = Event()
         self.message: JsonObject = {}
+
+    def take(self, message: JsonObject) -> None:
+        """Take the response."""
+        self.message = message
+        self._done.set()
+
+    def wait(self) -> bool:
+        """Wait for it; tell whether it has come."""
+        return self._done.wait(_PATIENCE_S)
 
 
 class Connection:
@@ -38,7 +49,7 @@ class Connection:
         self._heard = heard
         self._lock = Lock()
         self._seq = 0
-        self._replies: dict[int, _Reply] = {}
+        self._replies: dict[int, Callable[[JsonObject], None]] = {}
         self._events: SimpleQueue[tuple[str, JsonObject] | None] = SimpleQueue()
         self._is_over = False
 
@@ -54,8 +65,8 @@ class Connection:
             RequestFailed: debugpy refuses it, or does not answer.
         """
         reply = _Reply()
-        number = self._send(command, arguments, reply)
-        if not reply.done.wait(_PATIENCE_S):
+        number = self._send(command, arguments, reply.take)
+        if not reply.wait():
             self._replies.pop(number, None)
             raise RequestFailed("evaluation", f"debugpy does not answer '{command}'")
         if reply.message.get("success") is not True:
@@ -67,7 +78,11 @@ class Connection:
         """Send a request whose response is of no interest."""
         self._send(command, arguments, None)
 
-    def _send(self, command: str, arguments: object, reply: _Reply | None) -> int:
+    def forward(self, command: str, arguments: JsonObject, answered: Callable[[JsonObject], None]) -> None:
+        """Send somebody's request; `answered` takes the response, on a thread of the connection."""
+        self._send(command, arguments, answered)
+
+    def _send(self, command: str, arguments: object, reply: Callable[[JsonObject], None] | None) -> int:
         with self._lock:
             self._seq += 1
             number = self._seq
@@ -88,8 +103,7 @@ class Connection:
                 number = message.get("request_seq")
                 reply = self._replies.pop(number, None) if isinstance(number, int) else None
                 if reply is not None:
-                    reply.message = message
-                    reply.done.set()
+                    reply(message)
         with self._lock:
             self._is_over = True
             self._refuse_all()
@@ -98,8 +112,7 @@ class Connection:
     def _refuse_all(self) -> None:
         while self._replies:
             _, reply = self._replies.popitem()
-            reply.message = {"success": False, "message": "debugpy has gone"}
-            reply.done.set()
+            reply({"success": False, "message": "debugpy has gone"})
 
     def _hand_out(self) -> None:
         while (event := self._events.get()) is not None:

@@ -69,6 +69,11 @@ class ScriptDebuggee(LuaDebuggee):
         self._python.stopped_in_lua()
         super().stopped(stop)
 
+    def ended(self, status: int | None) -> None:
+        """See `Listener`."""
+        self._python.program_ended()
+        super().ended(status)
+
     def leave(self) -> None:
         """See `Debuggee.leave`."""
         self._python.leave()

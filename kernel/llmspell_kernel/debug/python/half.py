@@ -116,6 +116,11 @@ class PythonHalf:
         front.let_go()
         tracer.give_back(self)
 
+    def program_ended(self) -> None:
+        """Let a session of Python's own end as well; any thread."""
+        if self._front is not None:
+            self._front.let_go()
+
     def set_lines(self, path: str, wishes: Sequence[Wish]) -> list[Point]:
         """Replace the breakpoints of a Python file; debugpy comes with the first that can stop."""
         had_some = real_path(path) in self._points.paths
@@ -208,6 +213,12 @@ class PythonHalf:
             return self._tracer
 
     def _made_front(self, tracer: Tracer) -> Front:
+        offer = self._wanted.offer
+        if self._wanted.python == "child" and offer is not None:
+            from llmspell_kernel.debug.python.child import Child
+
+            self._stops = None
+            return Child(self._program, tracer, self._calls, offer)
         from llmspell_kernel.debug.python.stops import ToolStops
 
         self._stops = ToolStops(self._program, tracer, self._calls, self._points)

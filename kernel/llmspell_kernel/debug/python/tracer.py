@@ -57,7 +57,7 @@ class Tracer:
         self._connection.open()
         self._owner: Owner | None = None
         self._lock = Lock()
-        self._rules: object = None
+        self._rules: tuple[bool, tuple[str, ...]] | None = None
         self._is_tracing = False
         answer = self._connection.request("pydevdAuthorize", debugServerAccessToken=token)
         if not compare_digest(str(answer.get("clientAccessToken")), expected):
@@ -65,6 +65,7 @@ class Tracer:
             raise RequestFailed("unable", "something else than debugpy has answered")
         self.request = self._connection.request
         self.post = self._connection.post
+        self.forward = self._connection.forward
         self.request(
             "initialize", adapterID="llmspell", clientID="llmspell", pathFormat="path", linesStartAt1=True,
             columnsStartAt1=True, supportsVariableType=True,
@@ -102,6 +103,12 @@ class Tracer:
             self._rules = wanted
         self.request("attach", justMyCode=just_my_code, rules=rules(files), subProcess=False, redirectOutput=False)
         self.request("configurationDone")
+
+    def add_file(self, file: str) -> None:
+        """Take one more file for a tool's."""
+        just_my_code, files = self._rules or (True, ())
+        if file not in files:
+            self.configure((*files, file), just_my_code=just_my_code)
 
     def _heard(self, event: str, body: JsonObject) -> None:
         owner = self._owner

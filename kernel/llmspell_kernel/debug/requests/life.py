@@ -118,7 +118,8 @@ def _python_mode(arguments: Arguments) -> PythonMode:
 
 
 def _begin(session: DebugSession, debuggee: Debuggee, *, is_debugging: bool, is_launched: bool) -> None:
-    debuggee.prepare(Wanted(session.python_mode, session.just_my_code))
+    offer = session.offer_child if session.client.can_start_debugging else None
+    debuggee.prepare(Wanted(session.python_mode, session.just_my_code, offer))
     debuggee.listen(session, is_debugging=is_debugging)
     session.debuggee = debuggee
     session.is_launched = is_launched

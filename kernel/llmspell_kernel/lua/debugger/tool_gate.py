@@ -149,6 +149,28 @@ class ToolGate:
         self._waiting.hold(run, stop, ring, resume)
         return stop
 
+    def stop_clock(self, interrupted: Callable[[], None]) -> Callable[[], None]:
+        """Let the deadline of the script wait, where it is not `hold` that stops it; any thread.
+
+        Args:
+            interrupted: Called if the script is interrupted meanwhile.
+
+        Returns:
+            What lets it go on; twice is once.
+        """
+        run = self._bridge.run
+        if run is None:
+            return lambda: None
+        forget = run.context.signal.on_set(interrupted)
+        since: list[float] = [run.pause()]
+
+        def restart() -> None:
+            if since:
+                run.unpause(since.pop())
+                forget()
+
+        return restart
+
     def serve(self) -> None:
         """Answer what was asked meanwhile."""
         self._waiting.serve(self._main_api())

@@ -1,0 +1,59 @@
+"""Requests of ours to the client (`runInTerminal`, `startDebugging`), and its responses."""
+
+from __future__ import annotations
+
+from threading import Event
+
+from llmspell_kernel.debug.protocol import RequestFailed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmspell_tools.types import JsonObject
+
+
+class Reverse:
+    """The other direction of one session; requests are sent on its worker thread.
+
+    Args:
+        write: Sends a message.
+        next_seq: Returns the number that the next one will have.
+    """
+
+    __slots__ = ("_next_seq", "_replies", "_write")
+
+    def __init__(self, write: Callable[[JsonObject], None], next_seq: Callable[[], int]) -> None:
+        self._write = write
+        self._next_seq = next_seq
+        self._replies: dict[int, tuple[Event, list[JsonObject]]] = {}
+
+    def ask(self, command: str, arguments: JsonObject, timeout_s: float) -> JsonObject:
+        """Send a request and return its response's body.
+
+        Raises:
+            RequestFailed: The client refuses, or does not answer.
+        """
+        done = Event()
+        answers: list[JsonObject] = []
+        self._replies[self._next_seq()] = (done, answers)
+        self.tell(command, arguments)
+        if not done.wait(timeout_s):
+            raise RequestFailed("program", f"the client does not answer '{command}'", show=True)
+        answer = answers[0]
+        if answer.get("success") is not True:
+            raise RequestFailed("program", f"the client refuses '{command}': {answer.get('message')}", show=True)
+        body = answer.get("body")
+        return body if isinstance(body, dict) else {}
+
+    def tell(self, command: str, arguments: JsonObject) -> None:
+        """Send a request whose response is of no interest."""
+        self._write({"type": "request", "command": command, "arguments": arguments})
+
+    def take(self, message: JsonObject) -> None:
+        """Take a response; any thread."""
+        number = message.get("request_seq")
+        waiting = self._replies.pop(number, None) if isinstance(number, int) else None
+        if waiting is not None:
+            waiting[1].append(message)
+            waiting[0].set()
