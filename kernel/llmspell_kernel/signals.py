@@ -23,6 +23,27 @@ STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if 
 INTERRUPT_SIGNAL = signal.SIGINT
 
 
+def keep_signals() -> Callable[[], None]:
+    """Return what gives SIGINT, SIGTERM and SIGHUP back to whom they belong now, whatever other code does meanwhile.
+
+    Event loops, and anybody's `signal.signal`, take them away. On another thread than the main one nothing happens.
+    """
+    try:
+        descriptor = signal.set_wakeup_fd(-1)
+    except ValueError:
+        return _nothing
+    signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)
+    handlers = {number: signal.getsignal(number) for number in (INTERRUPT_SIGNAL, *STOP_SIGNALS)}
+
+    def give_back() -> None:
+        for number, handler in handlers.items():
+            if signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
+        signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)
+
+    return give_back
+
+
 class SignalPipe:
     """A pipe into which the signals that concern a kernel are written, and `wake` a zero."""
 
@@ -53,8 +74,11 @@ class SignalPipe:
             self._former[number] = signal.signal(number, _leave_it_to_the_pipe)
 
     def break_main(self) -> None:
-        """Send SIGINT to the main thread, so that a system call it waits in ends; from another thread."""
-        if self._main is not None and hasattr(signal, "pthread_kill"):
+        """Send SIGINT to the main thread, so that a system call it waits in ends; from another thread.
+
+        Not where other code has put the signal back to what ends a process.
+        """
+        if self._main is not None and callable(signal.getsignal(INTERRUPT_SIGNAL)) and hasattr(signal, "pthread_kill"):
             self._sent += 1
             signal.pthread_kill(self._main, INTERRUPT_SIGNAL)
 
@@ -88,6 +112,10 @@ class SignalPipe:
         """Raise only where `take_break` says so; every other SIGINT is in the pipe already."""
         if self._take_break():
             raise KeyboardInterrupt
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def _leave_it_to_the_pipe(number: int, frame: FrameType | None) -> None:

@@ -202,7 +202,18 @@ def test_user_expressions_are_evaluated_each_for_itself():
 
 
 def test_os_exit_asks_the_client_to_close():
-    assert Kernel(a=Ran(exit_code=3)).execute("a")["payload"] == [{"source": "ask_exit", "keepkernel": False}]
+    payload = Kernel(a=Ran(exit_code=3)).execute("a")["payload"]
+
+    assert payload == [{"source": "ask_exit", "keepkernel": False, "exit_code": 3}]
+
+
+def test_exit_alone_asks_to_close_unless_it_is_a_global():
+    asked = [{"source": "ask_exit", "keepkernel": False, "exit_code": 0}]
+    kernel = Kernel(**{"quit": Ran("nil"), " exit\n": Ran("nil"), "exit": Ran("42")})
+
+    assert kernel.execute("quit")["payload"] == kernel.execute(" exit\n")["payload"] == asked
+    assert not [each for each in kernel.published if each[0] == "execute_result"]
+    assert kernel.execute("exit")["payload"] == []
 
 
 def test_an_interrupt_reaches_the_engine_only_while_a_cell_runs():

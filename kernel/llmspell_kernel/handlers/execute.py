@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: What error texts call code that is no numbered cell: silent ones, unstored ones, user expressions.
 _UNCOUNTED = "In[*]"
+#: What people type to leave a console; as a cell alone it does what `os.exit()` does, unless it is a global.
+_LEAVE = frozenset({"exit", "quit"})
 
 
 class Cells:
@@ -173,17 +175,10 @@ def execute_request(cells: Cells, request: Request) -> JsonObject | bytes:
             execution = cells.run(request, code, name, is_silent=silent)
     except LlmspellError as error:
         return _failed(cells, request, error, silent=silent)
+    if execution.text == "nil" and code.strip() in _LEAVE:
+        execution.text, execution.exit_code = None, 0
     if execution.text is not None and not silent:
-        if cells.history is not None and name is not _UNCOUNTED:
-            cells.history.gave(cells.count, execution.text)
-        if execution.data is not None:
-            shown: JsonObject = {"data": execution.data, "metadata": execution.metadata}
-            request.publish("execute_result", {"execution_count": cells.count, **shown})
-        else:
-            content = (
-                f'{{"execution_count":{cells.count},"data":{{"text/plain":{quote(execution.text)}}},"metadata":{{}}}}'
-            )
-            request.publish_encoded("execute_result", content.encode("ascii"))
+        _show(cells, request, execution, is_stored=name is not _UNCOUNTED)
     if execution.exit_code is None and not cells.payload and not asked.get("user_expressions"):
         return b'{"status":"ok","execution_count":%d,"user_expressions":{},"payload":[]}' % cells.count
     return {
@@ -192,6 +187,19 @@ def execute_request(cells: Cells, request: Request) -> JsonObject | bytes:
         "user_expressions": _user_expressions(cells, request),
         "payload": _payload(cells, execution),
     }
+
+
+def _show(cells: Cells, request: Request, execution: Execution, *, is_stored: bool) -> None:
+    """Publish what a cell gave, and remember its text."""
+    text = execution.text or ""
+    if cells.history is not None and is_stored:
+        cells.history.gave(cells.count, text)
+    if execution.data is not None:
+        shown: JsonObject = {"data": execution.data, "metadata": execution.metadata}
+        request.publish("execute_result", {"execution_count": cells.count, **shown})
+    else:
+        content = f'{{"execution_count":{cells.count},"data":{{"text/plain":{quote(text)}}},"metadata":{{}}}}'
+        request.publish_encoded("execute_result", content.encode("ascii"))
 
 
 def _answered(cells: Cells, request: Request, question: tuple[str, int]) -> JsonObject:
@@ -240,8 +248,8 @@ def _user_expressions(cells: Cells, request: Request) -> JsonObject:
 
 
 def _payload(cells: Cells, execution: Execution) -> list[JsonValue]:
-    """What magics left; `os.exit()` asks the client to close, as `exit` does in IPython; the kernel itself stays."""
+    """What magics left; `os.exit()` asks the client to close, as `exit` in IPython does; the kernel itself stays."""
     payload, cells.payload = cells.payload, []
     if execution.exit_code is not None:
-        payload.append({"source": "ask_exit", "keepkernel": False})
+        payload.append({"source": "ask_exit", "keepkernel": False, "exit_code": execution.exit_code})
     return payload

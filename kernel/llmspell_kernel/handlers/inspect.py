@@ -41,4 +41,7 @@ def answer(language: Language, question: tuple[str, int]) -> JsonObject | None:
     """Return the payload that shows the answer in a pager, or None where nothing is found."""
     subject, detail = question
     data = language.inspect(subject, len(subject), detail)
+    if not data and subject.replace("-", "_").isidentifier():
+        code = f'Tool.get("{subject}'  # a tool's name by itself
+        data = language.inspect(code + '")', len(code), detail)
     return {"source": "page", "data": {**data}, "start": 0} if data else None

@@ -11,6 +11,7 @@ from time import monotonic
 
 from llmspell_kernel.errors import PythonCellFailed
 from llmspell_kernel.lua.execution import Execution
+from llmspell_kernel.signals import keep_signals
 from llmspell_tools.errors import ToolTimeout
 
 TYPE_CHECKING = False
@@ -77,6 +78,7 @@ class PythonCells:
         """
         shell = self._prepared()
         deadline = None if timeout_s is None else monotonic() + timeout_s
+        give_signals_back = keep_signals()
         running = self._calls.running
         running.begin_breakable(self._find_engine().interrupt, deadline, eager=True)
         try:
@@ -85,6 +87,7 @@ class PythonCells:
             text, failure = None, PythonCellFailed("KeyboardInterrupt", "", ["KeyboardInterrupt"])
         finally:
             running.end()
+            give_signals_back()
             self._requester.outlet.flush()
         self._values.payload += shell.take_payload()
         if failure is None:

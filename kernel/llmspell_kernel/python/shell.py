@@ -30,6 +30,7 @@ from llmspell_kernel.errors import PythonCellFailed
 from llmspell_kernel.language import Completion, Match
 from llmspell_kernel.python.bundles import jsonable
 from llmspell_kernel.python.lua_names import LuaGlobals, PythonNames
+from llmspell_tools.errors import Cancelled
 from llmspell_tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
@@ -68,7 +69,14 @@ class _Door:
     def ask(self, prompt: str, *, password: bool) -> str:
         self._requester.outlet.flush()
         context = self.calls.registry.context()
-        answer = self._requester.front.input(str(prompt), password=password, context=context)
+        # An interrupt ends the wait in order: raised anywhere, it could cut a message in half.
+        be_eager = self.calls.running.be_patient(context.signal.set)
+        try:
+            answer = self._requester.front.input(prompt, password=password, context=context)
+        except Cancelled:
+            raise KeyboardInterrupt from None
+        finally:
+            be_eager()
         if answer is None:
             raise EOFError("end of input")
         return answer
