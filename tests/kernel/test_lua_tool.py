@@ -187,6 +187,16 @@ def test_own_text_stays(registry, engine, rounds):
     assert run(engine, code) == ["ä: all done", "ä: all done", 1, True, 2]
 
 
+def test_a_result_has_the_same_fields_however_often_its_shape_has_come(registry, engine):
+    """The text of a tool's own is made when it is read, the first time as later."""
+    give(registry, OUTPUT, text="all done", metadata={"operation": "x"})
+    code = "local keys = {} for key in pairs(Tool.invoke('give-it', {})) do keys[#keys + 1] = key end return keys"
+
+    first, second, third = (sorted(run(engine, code)[0]) for _ in range(3))
+
+    assert first == second == third == sorted([*OUTPUT, "metadata"])
+
+
 @pytest.mark.parametrize("rounds", [1, 2, 3])
 def test_data_is_the_decoded_text_unless_it_is_the_envelope(registry, engine, rounds):
     give(registry, OUTPUT, text='{"rows":[1,2]}')

@@ -54,12 +54,12 @@ class Shape:
 
     def lua_source(self) -> str:
         """Return Lua text: given setmetatable and a metatable, a function from scalars to the result's table."""
-        parameters = ["text", "metadata", "media"]
+        parameters = ["metadata"]
         body = _lua_fields(self.template, parameters)
         return (
             "local setmetatable, metatable = ... "
             f"return function({', '.join(parameters)}) return setmetatable({{"
-            f"{body}metadata = metadata or {{}}, media = media, text = text}}, metatable) end"
+            f"{body}metadata = metadata or {{}}}}, metatable) end"
         )
 
     def ordered(self, value: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,7 +51,6 @@ def install(bridge: Bridge) -> None:
             "shape": tools.shape,
             "shape_text": bridge.guard(tools.shape_text),
             "lazy": bridge.guard(tools.lazy),
-            "data": bridge.guard(tools.data),
             "describe": bridge.guard(tools.describe),
             "list": bridge.guard(tools.list),
             "categories": bridge.guard(tools.categories),
@@ -104,9 +103,9 @@ class ToolCalls:
         """Call a tool with flat parameters: key, scalar, key, scalar...
 
         Returns:
-            ``(shape, scalar, ...)`` or ``(True, text, metadata, source, shape, scalar, ...)``: see `shapes.py`; or
-            ``(True, result, metadata, source, None, output)``; or ``(False, kind, message)``. `source` is the result
-            where it has media, which are made when somebody reads them.
+            ``(shape, scalar, ...)`` or ``(True, texts, metadata, source, shape, scalar, ...)``: see `shapes.py`; or
+            ``(True, result, metadata, source, None, output)``; or ``(False, kind, message)``. `texts` and `source` are
+            the result where it has a text of its own and media, which cross when somebody reads them.
         """
         try:
             if len(pairs) == 2:
@@ -172,10 +171,10 @@ class ToolCalls:
         answer = self._shapes.match(output)
         if answer is None:
             return True, result, metadata, source, None, to_lua(output)
-        text = to_lua_text(result.text) if result.has_own_text else None
-        if text is None and metadata is None and source is None:
+        texts = result if result.has_own_text else None
+        if texts is None and metadata is None and source is None:
             return answer
-        return (True, text, metadata, source, *answer)
+        return (True, texts, metadata, source, *answer)
 
     def shape(self, number: int) -> str:
         """Return the Lua text of a shape's constructor."""
@@ -215,9 +214,9 @@ class ToolCalls:
             return self._encoder.to_lua(output)
         if not isinstance(output, str) and not result.has_own_text:
             return None
-        return self.data(to_lua_text(result.text))
+        return self._data(to_lua_text(result.text))
 
-    def data(self, text: str) -> Any:
+    def _data(self, text: str) -> Any:
         """Return what a tool's own text holds if it is JSON and no envelope, or nil."""
         try:
             value = jsontext.loads(text if text.isascii() else text.encode("latin-1"))

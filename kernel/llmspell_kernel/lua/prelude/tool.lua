@@ -1,8 +1,8 @@
 -- The global Tool. Parameters that are flat cross as they are, others as a stream; results are built here.
 --
 -- host: call(name, key, value, ...), call_stream(name, stream...) -> shape, scalar... |
---   true, text or result, metadata, the result if it has media, shape or nil, answer... | false, kind, message;
---   shape(number) -> text of a constructor; lazy(result, key), shape_text(shape, stream...), data(text): what is read late; describe(name),
+--   true, result or nil, metadata, the result if it has media, shape or nil, answer... | false, kind, message;
+--   shape(number) -> text of a constructor; lazy(result, key), shape_text(shape, stream...): what is read late; describe(name),
 --   list(category, words), categories(), get_info(name); last_error(); register(stream...) -> name it had before;
 --   bind(dispatch), unbind() around calls inside coroutines.
 -- Returns the global; dispatch(name, params): how Python calls the tools written in Lua; forget(): tools have changed.
@@ -17,13 +17,16 @@ local SCALAR = { string = true, number = true, boolean = true }
 
 -- Results -------------------------------------------------------------------------------------------------------------
 
--- `text`, `_raw_text` and `data` are made when first read. A result that crossed by its shape makes its text again
--- from its fields; another one has the ToolResult in its metatable, where no script can reach it.
+-- `text`, `_raw_text` and `data` are made when first read, so that they are no fields until then. A result that crossed
+-- by its shape makes its text again from its fields, unless the tool gave it one of its own; another one has the
+-- ToolResult in its metatable, where no script can reach it.
 local LAZY = { text = true, _raw_text = true, data = true, media = true }
 local EXTRA = { metadata = true, media = true, text = true, _raw_text = true, data = true }
 
 -- Results that brought media -> the ToolResult, which makes the media when they are read.
 local sources = setmetatable({}, { __mode = "k" })
+-- Results that crossed by their shape and have a text of their own -> the ToolResult.
+local texts = setmetatable({}, { __mode = "k" })
 
 -- The ToolResult behind a result that has media, or nil: for `rich.lua` and `display.lua`.
 function native.tool_result(fields) return sources[fields] end
@@ -52,12 +55,9 @@ end
 local function read_shaped(fields, key)
   if not LAZY[key] then return nil end
   if key == "media" then return read_media(fields) end
-  local text = rawget(fields, "text")
-  if key == "data" then
-    if text then return remember(fields, key, check(host.data(text))) end
-    return nil
-  end
-  if text then return remember(fields, key, text) end
+  local result = texts[fields]
+  if result then return remember(fields, key, check(host.lazy(result, key))) end
+  if key == "data" then return nil end
   local own = {}
   for name, member in next, fields do
     if not EXTRA[name] then own[name] = member end
@@ -84,14 +84,15 @@ local function joined(metadata, own)
   return metadata
 end
 
-local function build(text, metadata, source, shape, ...)
+local function build(result, metadata, source, shape, ...)
   local fields
   if shape then
-    fields = (builders[shape] or make_builder(shape))(text, metadata, nil, ...)
+    fields = (builders[shape] or make_builder(shape))(metadata, ...)
+    if result then texts[fields] = result end
   else
     fields = ... or {}
     fields.metadata = joined(metadata, fields.metadata)
-    setmetatable(fields, { __index = read_lazily, __metatable = false, result = text })
+    setmetatable(fields, { __index = read_lazily, __metatable = false, result = result })
   end
   if source then sources[fields] = source end
   return fields
@@ -101,9 +102,9 @@ end
 
 local function finish(name, prefix, ok, ...)
   local builder = builders[ok]
-  if builder then return builder(nil, nil, nil, ...) end
+  if builder then return builder(nil, ...) end
   if ok == true then return build(...) end
-  if ok then return make_builder(ok)(nil, nil, nil, ...) end
+  if ok then return make_builder(ok)(nil, ...) end
   local kind, message = ...
   if kind == "not found" and prefix == nil then return raise(message) end
   return raise((prefix or "Tool execution failed: ") .. message)
