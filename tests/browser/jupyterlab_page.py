@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 #: Without a graphics card, and speaking to nobody but our server.
 CHROMIUM_OPTIONS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run",
+    "--disable-dev-shm-usage",
 ]  # fmt: skip
 #: A cold JupyterLab on a loaded machine; warm it takes three seconds.
 START_S = 60

@@ -6,6 +6,7 @@ Issue 4: display_data, update_display_data, clear_output, MIME bundles, tables, 
 from __future__ import annotations
 
 import base64
+import re
 
 import pytest
 
@@ -279,6 +280,12 @@ def test_a_picture_comes_from_bytes_or_from_a_file_that_the_policy_allows(tmp_pa
     assert "--allow-read" in lua.fails("display.image('/etc/passwd')")
     assert lua.shows("display.image('<svg xmlns=\"x\"></svg>')")["image/svg+xml"].startswith("<svg")
     lua.engine.close()
+
+
+def test_an_id_and_a_name_are_a_tables_first_columns(lua):
+    html = lua.shows("display{{born = 1815, name = 'Ada', id = 7, age = 36}}")["text/html"]
+
+    assert re.findall(r"<th[^>]*>(\w+)</th>", html) == ["id", "name", "age", "born"]
 
 
 # --- charts ---------------------------------------------------------------------------------------------------------

@@ -50,7 +50,16 @@ local function cell(value)
   return pretty(value, CELL)
 end
 
--- The names in the first records, sorted; nil where one of them is no record, or they have too many names.
+-- What a person looks for first in a row.
+local FIRST = { id = 1, name = 2 }
+
+local function before(left, right)
+  local a, b = FIRST[left] or 3, FIRST[right] or 3
+  if a ~= b then return a < b end
+  return left < right
+end
+
+-- The names in the first records, in their order; nil where one of them is no record, or they have too many names.
 local function names_of(list, count)
   local names, seen = {}, {}
   for index = 1, count do
@@ -65,7 +74,7 @@ local function names_of(list, count)
       end
     end
   end
-  sort(names)
+  sort(names, before)
   return names
 end
 
