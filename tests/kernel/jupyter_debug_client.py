@@ -1,6 +1,52 @@
-"""Asks a kernel's debugger as a notebook does: debug_request on control, debug_event on iopub; a DAP client in shape."""
+"""Asks a kernel's debugger as a notebook does: debug_request on control, debug_event on iopub; a kind of DAP client."""
+
+import json
+import os
+import subprocess
+import sys
 
 from dap_client import PATIENCE_S, DapClient, Refused
+from jupyter_client import BlockingKernelClient
+
+from llmspell_kernel.connection import new_connection, read_connection, write_connection
+
+
+class KernelProcess:
+    """A kernel process and any number of clients."""
+
+    def __init__(self, folder, *options):
+        self.folder = folder
+        self.path = folder / "connection.json"
+        self.clients = []
+        write_connection(str(self.path), new_connection())
+        command = [sys.executable, "-m", "llmspell", "kernel", "start", "-f", str(self.path), *options]
+        home = folder / "home"
+        home.mkdir(mode=0o700)
+        (home / "config.toml").write_text(f"[lua]\nmodule_paths = [{json.dumps(str(folder))}]\n")
+        environment = {**os.environ, "LLMSPELL_HOME": str(home)}
+        self.process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, env=environment)
+        if options:
+            line = next(line for line in self.process.stderr if line.startswith(b"Debugger on "))
+            self.dap_port = int(line.rpartition(b":")[2])
+        while not all(read_connection(str(self.path)).ports.values()):
+            assert self.process.poll() is None
+
+    def client(self):
+        client = BlockingKernelClient(connection_file=str(self.path))
+        client.load_connection_file()
+        client.start_channels(hb=False)
+        self.clients.append(client)
+        while client.get_iopub_msg(timeout=PATIENCE_S)["header"]["msg_type"] != "iopub_welcome":
+            pass
+        return NotebookClient(client)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stderr.close()
+        for client in self.clients:
+            client.stop_channels()
+            client.context.destroy(0)
 
 
 class NotebookClient(DapClient):
@@ -35,12 +81,16 @@ class NotebookClient(DapClient):
 
     def response(self, number):
         """Return the response itself."""
+        reply = self._control_reply(number)
+        assert reply["header"]["msg_type"] == "debug_reply", reply
+        return reply["content"]
+
+    def _control_reply(self, number):
         while True:
             reply = next((each for each in self.replies if each["parent_header"]["msg_id"] == number), None)
             if reply is not None:
                 self.replies.remove(reply)
-                assert reply["header"]["msg_type"] == "debug_reply", reply
-                return reply["content"]
+                return reply
             self.replies.append(self.kernel.get_control_msg(timeout=PATIENCE_S))
 
     def begin(self, code=None, lines=(), **more):
@@ -73,17 +123,31 @@ class NotebookClient(DapClient):
     def globals(self):
         return {each["name"]: each["value"] for each in self.request("inspectVariables")["variables"]}
 
+    def said(self, text):
+        """Wait until the kernel has printed something."""
+        while text not in self.output():
+            self._read()
+
+    def interrupt(self):
+        return self.control("interrupt_request")
+
+    def control(self, msg_type):
+        """Send another request on control; returns the content of its reply."""
+        message = self.kernel.session.msg(msg_type, {})
+        self.kernel.control_channel.send(message)
+        return self._control_reply(message["header"]["msg_id"])["content"]
+
     def _take(self, matches):
-        for at, message in enumerate(self.kept):
-            if matches(message):
-                return self.kept.pop(at)
         while True:
-            message = self.kernel.get_iopub_msg(timeout=PATIENCE_S)
-            if message["header"]["msg_type"] == "stream":
-                self.outputs.append({"category": message["content"]["name"], "output": message["content"]["text"]})
-            if message["header"]["msg_type"] != "debug_event":
-                continue
+            for at, message in enumerate(self.kept):
+                if matches(message):
+                    return self.kept.pop(at)
+            self._read()
+
+    def _read(self):
+        message = self.kernel.get_iopub_msg(timeout=PATIENCE_S)
+        if message["header"]["msg_type"] == "stream":
+            self.outputs.append({"category": message["content"]["name"], "output": message["content"]["text"]})
+        elif message["header"]["msg_type"] == "debug_event":
             self.parent = message["parent_header"]
-            if matches(message["content"]):
-                return message["content"]
             self.kept.append(message["content"])

@@ -89,7 +89,7 @@ class JupyterDebugger:
 
     def post(self, message: JsonObject, answer: Send) -> None:
         """Take a request; `answer` gets its response."""
-        if message.get("type") == "response":  # nothing is ever asked of a notebook
+        if message.get("type", "request") != "request":
             answer(_failure(message, RequestFailed("not_a_request", "a debug_request must be a request")))
             return
         with self._lock:

@@ -170,7 +170,7 @@ class NotebookRequests:
         try:
             bundle = loads(self._program().bundle(arguments.number("frameId", 0), name))
         except ToolExecutionError as error:
-            if error.message.startswith("attempt to index"):
+            if "attempt to index" in error.message:
                 return nothing
             raise
         return bundle if isinstance(bundle, dict) else nothing
