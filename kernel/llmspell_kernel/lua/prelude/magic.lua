@@ -16,9 +16,18 @@ local MAGICS = {}
 
 -- Tools, files -------------------------------------------------------------------------------------------------------
 
+-- An output that is no envelope stands under `data`, which is made when it is read: a person is about to look.
+local function filled(result)
+  for key in next, result do
+    if key ~= "metadata" and key ~= "media" then return result end
+  end
+  if result.data == nil then local _ = result.text end
+  return result
+end
+
 function MAGICS.tool(text, body)
   local name, params = check(host.tool(text, body))
-  return native.tool.execute(name, params)
+  return filled(native.tool.execute(name, params))
 end
 
 function MAGICS.load(text) check(host.load(text)) end
