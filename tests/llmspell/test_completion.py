@@ -52,6 +52,11 @@ def test_a_parameter_given_by_another_name_is_not_offered_again(offered):
     assert texts(offered("tool", "invoke", "calculator", "expression=1", "")) == ["operation=", "variables:="]
 
 
+def test_what_a_new_tool_may_be_is_offered(offered):
+    assert texts(offered("tool", "new", "greet", "--level", "")) == ["safe", "restricted", "privileged"]
+    assert texts(offered("tool", "new", "greet", "--category", "u")) == ["utility"]
+
+
 def test_other_names_of_parameters_come_where_no_name_fits(offered):
     assert texts(offered("tool", "invoke", "calculator", "expr")) == ["expression="]
 

@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING
 
 from llmspell_tools.definition import Tool
-from llmspell_tools.plugins import entry_points
+from llmspell_tools.plugins import entry_points, tool_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,12 +33,11 @@ def outlines(folders: Sequence[str]) -> list[Tool]:
 
 def _files(folder: str) -> Iterator[str]:
     try:
-        names = sorted(os.listdir(folder))
+        names = tool_files(os.listdir(folder))
     except OSError:
         return
     for name in names:
-        if name.endswith(".py") and not name.startswith(("_", ".", "test_")):
-            yield f"{folder}/{name}"
+        yield f"{folder}/{name}"
 
 
 def _read(file: str) -> Iterator[Tool]:
