@@ -78,15 +78,142 @@ display = {}
 ---@field unregister_target fun(name: string) Takes no more of them.
 comm = {}
 
+---@class llmspell.WidgetChange
+---@field widget llmspell.Widget
+---@field name string The field that the page has changed.
+---@field old any
+---@field new any
+
+---@class llmspell.WidgetOptions
+---@field layout? table<string, string|number> Such as {width = "50%"}.
+---@field style? table<string, string|number|boolean> Such as {description_width = "initial"}.
+---@field tooltip? string
+---@field on_change? fun(change: llmspell.WidgetChange)
+
+---@class llmspell.Widget A control on the page; setting a field sends it.
+---@field tooltip? string
+---@field set fun(self: llmspell.Widget, fields: table<string, any>): llmspell.Widget Sets several fields in one message.
+---@field on_change fun(self: llmspell.Widget, callback: fun(change: llmspell.WidgetChange)): llmspell.Widget Is called when the page changes a field.
+---@field close fun(self: llmspell.Widget) Takes it from the page.
+
+---@class llmspell.ProgressOptions: llmspell.WidgetOptions
+---@field value? number
+---@field min? number
+---@field max? number 100 if left out.
+---@field description? string
+---@field bar_style? ""|"success"|"info"|"warning"|"danger"
+---@field orientation? "horizontal"|"vertical"
+
+---@class llmspell.ProgressWidget: llmspell.Widget
+---@field value number
+---@field min number
+---@field max number
+---@field description string
+---@field bar_style ""|"success"|"info"|"warning"|"danger"
+---@field orientation "horizontal"|"vertical"
+
+---@class llmspell.ButtonOptions: llmspell.WidgetOptions
+---@field description? string
+---@field disabled? boolean
+---@field icon? string A Font Awesome name, such as "check".
+---@field button_style? ""|"primary"|"success"|"info"|"warning"|"danger"
+---@field on_click? fun(button: llmspell.ButtonWidget)
+
+---@class llmspell.ButtonWidget: llmspell.Widget
+---@field description string
+---@field disabled boolean
+---@field icon string
+---@field button_style ""|"primary"|"success"|"info"|"warning"|"danger"
+---@field on_click fun(self: llmspell.ButtonWidget, callback: fun(button: llmspell.ButtonWidget)): llmspell.ButtonWidget Is called at each click.
+
+---@class llmspell.SliderOptions: llmspell.WidgetOptions
+---@field value? number
+---@field min? number
+---@field max? number 100 if left out.
+---@field step? number A slider over integers, unless one of value, min, max and step is a float.
+---@field description? string
+---@field disabled? boolean
+---@field continuous_update? boolean Whether it tells of each step while it is dragged; true if left out.
+---@field orientation? "horizontal"|"vertical"
+---@field readout? boolean
+---@field readout_format? string
+
+---@class llmspell.SliderWidget: llmspell.Widget
+---@field value number
+---@field min number
+---@field max number
+---@field step number
+---@field description string
+---@field disabled boolean
+---@field continuous_update boolean
+---@field orientation "horizontal"|"vertical"
+---@field readout boolean
+---@field readout_format string
+
+---@class llmspell.TextOptions: llmspell.WidgetOptions
+---@field value? string
+---@field description? string
+---@field placeholder? string
+---@field disabled? boolean
+---@field continuous_update? boolean
+---@field on_submit? fun(text: llmspell.TextWidget)
+
+---@class llmspell.TextWidget: llmspell.Widget
+---@field value string
+---@field description string
+---@field placeholder string
+---@field disabled boolean
+---@field continuous_update boolean
+---@field on_submit fun(self: llmspell.TextWidget, callback: fun(text: llmspell.TextWidget)): llmspell.TextWidget Is called at the Enter key.
+
+---@class llmspell.CheckboxOptions: llmspell.WidgetOptions
+---@field value? boolean
+---@field description? string
+---@field disabled? boolean
+---@field indent? boolean
+
+---@class llmspell.CheckboxWidget: llmspell.Widget
+---@field value boolean
+---@field description string
+---@field disabled boolean
+---@field indent boolean
+
+---@class llmspell.LabelOptions: llmspell.WidgetOptions
+---@field value? string
+
+---@class llmspell.LabelWidget: llmspell.Widget
+---@field value string
+
+---@class llmspell.HtmlOptions: llmspell.WidgetOptions
+---@field value? string
+---@field description? string
+
+---@class llmspell.HtmlWidget: llmspell.Widget
+---@field value string
+---@field description string
+
+---@class llmspell.BoxOptions: llmspell.WidgetOptions
+---@field children? llmspell.Widget[] May stand in the table itself: widgets.hbox{a, b}.
+---@field box_style? ""|"success"|"info"|"warning"|"danger"
+---@field [integer] llmspell.Widget
+
+---@class llmspell.BoxWidget: llmspell.Widget
+---@field children llmspell.Widget[]
+---@field box_style ""|"success"|"info"|"warning"|"danger"
+
+---@class llmspell.OutputWidget: llmspell.Widget
+---@field capture fun(self: llmspell.OutputWidget, f: function, ...: any): any Shows what f(...) prints and displays, and answers what it answers.
+---@field clear fun(self: llmspell.OutputWidget) Takes away what it shows.
+
 ---@class llmspell.Widgets
----@field button fun(...: any): table
----@field checkbox fun(...: any): table
----@field hbox fun(...: any): table
----@field html fun(...: any): table
----@field label fun(...: any): table
----@field output fun(...: any): table
----@field progress fun(...: any): table
----@field slider fun(...: any): table
----@field text fun(...: any): table
----@field vbox fun(...: any): table
+---@field button fun(options?: llmspell.ButtonOptions): llmspell.ButtonWidget
+---@field checkbox fun(options?: llmspell.CheckboxOptions): llmspell.CheckboxWidget
+---@field hbox fun(options?: llmspell.BoxOptions): llmspell.BoxWidget Its children stand side by side.
+---@field html fun(options?: llmspell.HtmlOptions): llmspell.HtmlWidget
+---@field label fun(options?: llmspell.LabelOptions): llmspell.LabelWidget
+---@field output fun(options?: llmspell.WidgetOptions): llmspell.OutputWidget
+---@field progress fun(options?: llmspell.ProgressOptions): llmspell.ProgressWidget
+---@field slider fun(options?: llmspell.SliderOptions): llmspell.SliderWidget
+---@field text fun(options?: llmspell.TextOptions): llmspell.TextWidget
+---@field vbox fun(options?: llmspell.BoxOptions): llmspell.BoxWidget Its children stand one above the other.
 widgets = {}
