@@ -18,7 +18,7 @@ from threading import Event, Lock, Thread
 
 from llmspell_kernel.debug.peer import SocketPeer
 from llmspell_kernel.debug.python.frames import number
-from llmspell_kernel.debug.python.stops import inside, passing
+from llmspell_kernel.debug.python.stops import inside, passes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,9 +88,10 @@ class Child:
         """Pass an event on; a stop that is none goes on at once."""
         if event == "stopped":
             thread = number(body, "threadId")
-            beyond = passing(self._calls, inside(self._tracer, self._calls, thread))
-            if beyond is not None or self._is_over:
-                self._tracer.post(beyond or "continue", threadId=thread)
+            if self._is_over:
+                self._tracer.post("continue", threadId=thread)
+                return
+            if passes(self._tracer, self._calls, inside(self._tracer, self._calls, thread), thread):
                 return
             self._calls.forget()
             self._restart_clock = self._program.debugger.tool_gate.stop_clock(self._go_on)

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 _COMMANDS = {"continue": "continue", "in": "stepIn", "over": "next", "out": "stepOut"}
 _PATIENCE_S = 10.0
+_NUDGE_S = 0.001
+_NUDGES, _BLIND_NUDGES = 20, 4
 
 
 class Held:
@@ -62,6 +64,11 @@ class Held:
         self.thread = thread
         self.frames = inside
         self.stop: Stop | None = None
+
+    @property
+    def top(self) -> int:
+        """Return debugpy's number of the innermost frame."""
+        return self.frames[0].id - frames.FIRST
 
 
 class ToolStops:
@@ -81,6 +88,7 @@ class ToolStops:
         self._points = points
         self._lock = RLock()
         self._arriving: tuple[Held, JsonObject, Event] | None = None
+        self._has_resumed = Event()
         #: The stop that goes on now.
         self.held: Held | None = None
 
@@ -95,7 +103,10 @@ class ToolStops:
         if mode != "continue":
             self._calls.step = self._calls.depth
         self._program.debugger.tool_gate.release()
+        self._has_resumed.clear()
         self._tracer.post(_COMMANDS[mode], threadId=held.thread)
+        if mode != "continue":
+            nudge(self._tracer, held.top, self._has_resumed, _NUDGES)
         self._program.resumed(mode)
         return True
 
@@ -146,16 +157,16 @@ class ToolStops:
 
     def heard(self, event: str, body: JsonObject) -> None:
         """See `tracer.Owner`."""
-        if event == "stopped":
+        if event == "continued":
+            self._has_resumed.set()
+        elif event == "stopped":
             self._stopped(frames.number(body, "threadId"), body)
         elif event == "output" and body.get("category") != "telemetry":
             self._program.logged(str(body.get("output")))
 
     def _stopped(self, thread: int, body: JsonObject) -> None:
         kept = inside(self._tracer, self._calls, thread)
-        beyond = passing(self._calls, kept)
-        if beyond is not None:
-            self._tracer.post(beyond, threadId=thread)
+        if passes(self._tracer, self._calls, kept, thread):
             return
         if body.get("reason") == "exception":
             body = {**body, **_exception(self._tracer, thread)}
@@ -179,8 +190,7 @@ class ToolStops:
         """Let the stopped thread call `visited`."""
         held = self.held
         if held is not None:
-            top = held.frames[0].id - frames.FIRST
-            self._tracer.post("evaluate", expression=VISIT, frameId=top, context="watch")
+            self._tracer.post("evaluate", expression=VISIT, frameId=held.top, context="watch")
 
 
 def inside(tracer: Tracer, calls: Calls, thread: int) -> list[Frame]:
@@ -191,12 +201,25 @@ def inside(tracer: Tracer, calls: Calls, thread: int) -> list[Frame]:
     return frames.inside(found, frames.places_inside(sys._current_frames().get(calls.owner)))
 
 
-def passing(calls: Calls, kept: list[Frame]) -> str | None:
-    """Return how to go on from a stop that is none: outside of a tool, or just before its first line; else None."""
+def passes(tracer: Tracer, calls: Calls, kept: list[Frame], thread: int) -> bool:
+    """Go on from a stop that is none: outside of a tool, or just before its first line; tell whether it was one."""
     if not kept:
         # A pause stops in anything: on to the first line of a tool.
-        return "stepIn" if calls.depth and calls.is_expecting else "continue"
-    return "next" if calls.is_before(kept[0]) else None
+        tracer.post("stepIn" if calls.depth and calls.is_expecting else "continue", threadId=thread)
+        return True
+    if calls.is_before(kept[0]):
+        tracer.post("next", threadId=thread)
+        nudge(tracer, kept[0].id - frames.FIRST, Event(), _BLIND_NUDGES)
+        return True
+    return False
+
+
+def nudge(tracer: Tracer, frame: int, has_resumed: Event, most: int) -> None:
+    """Wake the stopped thread until it has begun its step: it takes its order, then sleeps 0.2 s before it obeys."""
+    for _ in range(most):
+        if has_resumed.wait(_NUDGE_S):
+            return
+        tracer.post("evaluate", expression="None", frameId=frame, context="watch")
 
 
 def _exception(tracer: Tracer, thread: int) -> JsonObject:
