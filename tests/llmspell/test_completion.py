@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -203,3 +204,14 @@ def test_completing_imports_no_tool_no_zmq_and_no_lua(words, project):
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=30, check=True)
 
     assert done.stdout.rpartition("|")[2].strip() == ""
+
+
+def test_the_parameters_of_a_notebook_are_offered(offered, project):
+    cell = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": ["n = 3 -- how many\n", "name = 'x'"]}
+    (project / "a.ipynb").write_text(json.dumps({"cells": [{"metadata": {}, "source": ""}, cell]}))
+    (project / "b.ipynb").write_text("[]")
+
+    assert texts(offered("notebook", "run", "a.ipynb", "-p", "n")) == ["n=", "name="]
+    assert offered("notebook", "run", "a.ipynb", "-p", "n")[0][2] == "how many (3)"
+    assert texts(offered("notebook", "run", "b.ipynb", "-p", "n")) == []
+    assert offered("notebook", "run", "")[0][0] == "file"

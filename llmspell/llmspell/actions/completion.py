@@ -17,6 +17,7 @@ from llmspell_tools.manifest import TOOLS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import Any
 
     from llmspell.options import Options
     from llmspell_tools.types import JsonObject, JsonValue
@@ -106,6 +107,22 @@ def whole(typed: str) -> list[Candidate]:
     if typed[:1] == "@":
         return [Candidate(typed, kind="file")]
     return [] if typed else [Candidate("@", "the JSON object in a file", "part"), Candidate("-", "of standard input")]
+
+
+def notebook_parameters(path: str, typed: str) -> list[Candidate]:
+    """Return `parameter=` for what the cell tagged `parameters` of a notebook sets; none where there is no such."""
+    from llmspell.notebook.lua_literals import declared  # `re`: only notebooks need it
+    from llmspell_tools.jsontext import loads
+
+    try:
+        with open(path, "rb") as file:
+            book: Any = loads(file.read())
+        tagged = [cell["source"] for cell in book["cells"] if "parameters" in cell["metadata"].get("tags", ())]
+    except (OSError, LlmspellError, KeyError, TypeError, AttributeError):
+        return []
+    found = declared("".join(tagged[0])) if tagged else []
+    meanings = {each.name: " ".join(f"{each.help} ({each.default})".split()) for each in found}
+    return [Candidate(f"{name}=", text[:80], "part") for name, text in meanings.items() if name.startswith(typed)]
 
 
 def profiles(typed: str) -> list[Candidate]:

@@ -74,6 +74,7 @@ _VALUES: dict[str, Completer] = {
     "connection_file": _files,
     "show section": lambda _, typed: possible.sections(typed),
     "run script": _scripts,
+    "run words": lambda ctx, typed: possible.notebook_parameters(str(ctx.params.get("notebook") or ""), typed),
     "run args": _files,
     "category": _categories,
     "config": _files,
