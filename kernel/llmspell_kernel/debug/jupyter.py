@@ -12,6 +12,7 @@ Spec: Jupyter messaging 5.5, "Debug request", "Additions to the DAP".
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import count
 from threading import Event, RLock
 
@@ -154,12 +155,10 @@ class JupyterDebugger:
         """
         if self._debuggee is None:
             engine = self._made_engine()
-            cells = KernelCells(self._interrupt)
-            self._debuggee = CellDebuggee(engine, cells, self._errands.post)
-            points = self._debuggee.debugger.points
-            read = points.read
-            points.read = lambda path: self._cells.read(path, read)
-            self._debuggee.debugger.path_of = self._cells.path_of_chunk
+            debuggee = self._debuggee = CellDebuggee(engine, KernelCells(self._interrupt), self._errands.post)
+            debuggee.debugger.path_of = self._cells.path_of_chunk
+            points = debuggee.debugger.points
+            points.read = partial(self._cells.read, otherwise=points.read)
         return self._debuggee
 
     def _made_engine(self) -> LuaEngine:
