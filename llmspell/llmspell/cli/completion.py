@@ -46,6 +46,11 @@ def _parameters(ctx: click.Context, typed: str) -> list[Candidate]:
     return possible.parameters(gathered(ctx), str(ctx.params.get("name") or ""), given, typed)
 
 
+def _notebook_parameters(ctx: click.Context, typed: str) -> list[Candidate]:
+    named = ctx.params.get("notebook") or next(iter(ctx.args), "")  # click leaves it there while an option is open
+    return possible.notebook_parameters(str(named), typed)
+
+
 def _files(_: click.Context, typed: str) -> list[Candidate]:
     return [Candidate(typed, kind="file")]
 
@@ -74,7 +79,7 @@ _VALUES: dict[str, Completer] = {
     "connection_file": _files,
     "show section": lambda _, typed: possible.sections(typed),
     "run script": _scripts,
-    "run words": lambda ctx, typed: possible.notebook_parameters(str(ctx.params.get("notebook") or ""), typed),
+    "run words": _notebook_parameters,
     "run args": _files,
     "category": _categories,
     "config": _files,
