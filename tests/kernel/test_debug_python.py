@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from dap_client import PATIENCE_S, DapClient, Refused
+from jupyter_debug_client import KernelProcess
 
 pytestmark = pytest.mark.subprocess
 
@@ -526,3 +527,51 @@ def test_a_tools_line_stops_by_break_at_before_a_client_comes(running, greet):
     client.request("disconnect")
     assert process.communicate(timeout=PATIENCE_S)[0] == b"HELLO ANN!\nHELLO BOB!\n"
     client.close()
+
+
+# --- notebooks -------------------------------------------------------------------------------------------------------
+
+CELL = "local r = Tool.execute('calculator', {input = '40 + 2'})\nprint(r.operation)\n"
+
+
+@pytest.fixture(scope="module")
+def notebook(tmp_path_factory):
+    """A running kernel."""
+    kernel = KernelProcess(tmp_path_factory.mktemp("kernel"))
+    yield kernel
+    kernel.close()
+
+
+@pytest.fixture
+def lab(notebook):
+    """A front end that debugs it."""
+    client = notebook.client()
+    yield client
+    client.request("disconnect", restart=False, terminateDebuggee=False)
+
+
+def test_a_notebooks_step_goes_from_a_cell_into_a_tool_and_back(lab):
+    lab.begin(CELL, [1])
+    cell = lab.run(CELL)
+    lab.stop("breakpoint")
+    lab.go("stepIn")
+
+    assert [name for name, _ in lab.stop("step")] == ["calculator", "main chunk"]
+    assert lab.variables("Locals")["input"] == "'40 + 2'"
+    assert lab.stack[1]["source"]["path"] == lab.path
+    lab.go("stepOut")
+    assert lab.stop("step") == [("main chunk", 1)]
+    lab.go()
+    assert lab.ended(cell)["status"] == "ok"
+    lab.said("evaluate\n")
+
+
+def test_an_interrupt_ends_a_cell_whose_tool_is_stopped(lab):
+    lab.begin(CELL, [1])
+    cell = lab.run(CELL)
+    lab.stop("breakpoint")
+    lab.go("stepIn")
+    lab.stop("step")
+    lab.interrupt()
+
+    assert lab.ended(cell)["ename"] == "KeyboardInterrupt"
