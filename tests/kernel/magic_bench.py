@@ -75,14 +75,14 @@ class Bench:
     def run(self, code, **content):
         """Run a cell and return its reply; `published` has what it published, its echo left out."""
         self.published.clear()
-        reply = execute_request(self.cells, self._request(code=code, **content))
+        reply = execute_request(self.cells, self.request(code=code, **content))
         self.published = [each for each in self.published if each[0] != "execute_input"]
         return json.loads(reply) if isinstance(reply, bytes) else reply
 
     def tool(self, **content):
         """Send a tool_request and return its reply."""
         self.published.clear()
-        return tool_request(self.desk, self._request(**content))
+        return tool_request(self.desk, self.request(**content))
 
     def value(self, code):
         """Run a cell that gives something and return its text."""
@@ -95,13 +95,14 @@ class Bench:
         """What the last cell printed."""
         return "".join(content["text"] for name, content in self.published if name == "stream")
 
+    def request(self, **content):
+        """Return a request that publishes here."""
+        header = {"msg_id": "m", "msg_type": "x_request", "session": "s"}
+        return Request(Message([b"client"], header, b"{}", b"{}", content), self.wire, self._publish)
+
     def close(self):
         self.outlet.close()
         self.engine.close()
-
-    def _request(self, **content):
-        header = {"msg_id": "m", "msg_type": "x_request", "session": "s"}
-        return Request(Message([b"client"], header, b"{}", b"{}", content), self.wire, self._publish)
 
     def _publish(self, frames):
         self.published.append((json.loads(frames[3])["msg_type"], json.loads(frames[6])))
