@@ -114,6 +114,22 @@ def test_a_tool_of_ones_own_is_there_at_once(shell):
     assert ("gree", "greeter") in complete(shell, "%tool gree")
 
 
+def test_an_own_tool_whose_file_changes_is_the_new_one_in_the_next_cell(shell, project):
+    file = project / "own" / "greeter.py"
+    file.parent.mkdir()
+    config = project.parent / "home" / ".llmspell" / "config.toml"
+    config.parent.mkdir()
+    config.write_text(f"[tools]\ndirectories = ['{file.parent}']\n")
+    for word in ("hello", "good morning"):
+        file.write_text(
+            "from llmspell_tools.definition import tool\n\n\n@tool(name='greeter')\ndef greeter() -> str:\n"
+            f"    'Greet.'\n    return '{word}'\n"
+        )
+
+        assert run(shell, "%tool greeter").output == word
+        assert run(shell, "%lua Tool.execute('greeter').text") == word
+
+
 # --- %lua -------------------------------------------------------------------------------------------------------------
 
 

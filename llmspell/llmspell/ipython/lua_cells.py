@@ -61,6 +61,7 @@ class LuaCells:
             LlmspellError: As `LuaEngine.execute`; InvalidParameters for a value that cannot cross.
         """
         engine = self._made()
+        engine.registry.refresh()
         given = {name: self._python_value(name) for name in inward}
         for name in outward:
             _check_name(name)

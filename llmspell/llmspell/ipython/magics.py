@@ -63,7 +63,9 @@ def tool_magic(shell: InteractiveShell, door: Door) -> Magic:
                 raise InvalidParameters(f"%tool has no option '{option}'; there are --timeout SECONDS and --help NAME")
         if not given:
             return api.tools
-        found = api.registry().get(given[0])
+        registry = api.registry()
+        registry.refresh()
+        found = registry.get(given[0])
         if wants_help:
             print(describe(found))  # noqa: T201 - the cell's output
             return None
@@ -72,7 +74,7 @@ def tool_magic(shell: InteractiveShell, door: Door) -> Magic:
             if name in params:
                 raise InvalidParameters(f"'{name}' is given in the line and in the cell", field=name)
             params[name] = value
-        return door.call(api.registry(), found.name, params, timeout_s)
+        return door.call(registry, found.name, params, timeout_s)
 
     return _guarded(tool)
 
