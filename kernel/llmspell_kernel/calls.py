@@ -50,8 +50,7 @@ class Requester:
         self.output.begin(request)
 
     def end(self) -> None:
-        """The request is over; what was written has been published when this returns."""
-        self.outlet.flush()
+        """The request is over."""
         self.output.end()
 
 

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 class Output:
     """The current request's output; `begin` and `end` are called on the main thread."""
 
-    __slots__ = ("request", "shown")
+    __slots__ = ("before_end", "request", "shown")
 
     def __init__(self) -> None:
+        #: Called before a request ends: publishes what still waits elsewhere.
+        self.before_end: Callable[[], None] | None = None
         #: The request whose output is shown; None between requests and for a silent one.
         self.shown: Request | None = None
         #: The request that is being handled, also a silent one; None between requests.
@@ -34,6 +36,8 @@ class Output:
 
     def end(self) -> None:
         """The request is over; later text has nowhere to go."""
+        if self.before_end is not None:
+            self.before_end()
         self.request = None
         self.shown = None
 

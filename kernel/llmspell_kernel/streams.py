@@ -42,12 +42,14 @@ class Outlet:
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[Any] | None = None
+        self._waits = False
         self._thread: Thread | None = None
         self._hurry: Event | None = None
 
     def text(self, request: Request, name: str, text: str) -> None:
         """Publish text of one stream, soon."""
         self._started().put((request, name, text))
+        self._waits = True
 
     def message(self, request: Request, msg_type: str, content: JsonObject) -> None:
         """Publish a message, behind the text that was written before it.
@@ -56,11 +58,13 @@ class Outlet:
             InvalidParameters: The content is no JSON.
         """
         self._started().put((request, msg_type, encode(content)))
+        self._waits = True
 
     def flush(self) -> None:
         """Return when everything has been published that was written before."""
-        if self._queue is None or self._hurry is None:
+        if not self._waits or self._queue is None or self._hurry is None:
             return
+        self._waits = False
         from _thread import allocate_lock
 
         passed = allocate_lock()
@@ -216,7 +220,11 @@ class _Bytes(io.RawIOBase):
 
 
 def take_streams(output: Output, outlet: Outlet, find_writer: Callable[[], ScriptWriter]) -> Callable[[], None]:
-    """Take `sys.stdout` and `sys.stderr`; return what gives them back."""
+    """Take `sys.stdout` and `sys.stderr`; return what gives them back.
+
+    From here on a request ends when what was written in it has been published.
+    """
+    output.before_end = outlet.flush
     ours: dict[str, CellStream] = {}
     for name in ("stdout", "stderr"):
         former = getattr(sys, name)
@@ -225,6 +233,7 @@ def take_streams(output: Output, outlet: Outlet, find_writer: Callable[[], Scrip
             setattr(sys, name, ours[name])
 
     def give_back() -> None:
+        output.before_end = None
         for name, stream in ours.items():
             if getattr(sys, name) is stream:
                 setattr(sys, name, stream.former)
