@@ -107,6 +107,7 @@ class Dispatcher:
         handlers: Message type to handler.
         publish: Sends frames on iopub; from any thread.
         log: Takes one line; the caller limits how many.
+        more: Returns the rest of the handlers; called once, when they are first needed.
     """
 
     def __init__(
@@ -116,11 +117,13 @@ class Dispatcher:
         *,
         publish: Callable[[Frames], None],
         log: Callable[[str], None],
+        more: Callable[[], Mapping[str, Handler]] | None = None,
     ) -> None:
         self._wire = wire
         #: Tells whether a message's subshell is there; None where subshells mean nothing.
         self.knows: Callable[[object], bool] | None = None
         self._handlers = handlers
+        self._more = more
         self._publish = publish
         self._log = log
         #: How many messages were taken, and up to which of them a session's execute_requests are aborted.
@@ -154,6 +157,12 @@ class Dispatcher:
             if after_first is not None:
                 after_first()
                 after_first = None
+
+    def complete(self) -> None:
+        """Get the rest of the handlers, if they are not there yet."""
+        if self._more is not None:
+            self._handlers = {**self._handlers, **self._more()}
+            self._more = None
 
     def answer_later(self, request: Request, content: JsonObject) -> None:
         """Give the reply of a request whose handler returned None; any thread, which wakes the source after it."""
@@ -247,8 +256,11 @@ class Dispatcher:
 
     def _content(self, request: Request) -> bytes | None:
         msg_type = request.message.msg_type
-        handler = self._handlers.get(msg_type)
         try:
+            handler = self._handlers.get(msg_type)
+            if handler is None:
+                self.complete()
+                handler = self._handlers.get(msg_type)
             if handler is None:
                 raise UnknownMessage(f"this kernel does not answer {msg_type!r} on this channel")
             content = handler(request)

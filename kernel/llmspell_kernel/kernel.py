@@ -22,7 +22,6 @@ import threading
 from functools import cache, partial
 
 from llmspell_kernel.batch import ShellBatch
-from llmspell_kernel.calls import DirectCalls, Requester
 from llmspell_kernel.channels import Channels
 from llmspell_kernel.comms import Comms
 from llmspell_kernel.connection import (
@@ -36,31 +35,10 @@ from llmspell_kernel.connection import (
 from llmspell_kernel.dispatch import Dispatcher
 from llmspell_kernel.engine import LateEngine
 from llmspell_kernel.errands import Errands
-from llmspell_kernel.handlers.comm import comm_close, comm_info_request, comm_msg, comm_open
-from llmspell_kernel.handlers.complete import complete_request
-from llmspell_kernel.handlers.debug import DebugDesk, debug_request
-from llmspell_kernel.handlers.execute import Cells, execute_request
-from llmspell_kernel.handlers.history import history_request
-from llmspell_kernel.handlers.inspect import inspect_request
-from llmspell_kernel.handlers.interrupt import interrupt_request
-from llmspell_kernel.handlers.is_complete import is_complete_request
 from llmspell_kernel.handlers.kernel_info import kernel_info_request
-from llmspell_kernel.handlers.script import Scripts, script_request
-from llmspell_kernel.handlers.shutdown import shutdown_request
-from llmspell_kernel.handlers.subshell import (
-    create_subshell_request,
-    delete_subshell_request,
-    list_subshell_request,
-)
-from llmspell_kernel.handlers.tool import ToolDesk, tool_request
-from llmspell_kernel.handlers.usage import UsageDesk, usage_request
-from llmspell_kernel.history import History
-from llmspell_kernel.language import Languages
 from llmspell_kernel.lifecycle import EXIT_FORCED, Lifecycle, parent_watch
 from llmspell_kernel.log import LimitedLog
-from llmspell_kernel.magics.late import LateMagics
 from llmspell_kernel.output import Output
-from llmspell_kernel.own_tools import OwnTools
 from llmspell_kernel.running import Running
 from llmspell_kernel.service import Service
 from llmspell_kernel.signals import SignalPipe
@@ -76,12 +54,17 @@ if TYPE_CHECKING:
     from llmspell_kernel.dispatch import Handler, Request
     from llmspell_kernel.display import KernelFront
     from llmspell_kernel.engine import Engine, EngineFactory, Write
+    from llmspell_kernel.handlers.debug import DebugDesk
+    from llmspell_kernel.history import History
+    from llmspell_kernel.shells import Shells
     from llmspell_kernel.subshells import Subshells
     from llmspell_tools.registry import ToolRegistry
     from llmspell_tools.types import JsonObject
 
 _FLUSH_S = 1.0
 _STARTING = b'{"execution_state":"starting"}'
+#: What is answered before anything else is loaded: clients wait for this reply.
+_FIRST: dict[str, Handler] = {"kernel_info_request": kernel_info_request}
 
 
 def run_kernel(
@@ -159,7 +142,8 @@ class Kernel:
 
     def __init__(self, connection: Connection, *, log: Callable[[str], None], history_file: str | None = None) -> None:
         self.log = log
-        self.history = History(history_file, log)
+        self._history_file = history_file
+        self.history: History | None = None
         self.wire = Wire(connection.key)
         self.signals = SignalPipe()
         try:
@@ -177,6 +161,7 @@ class Kernel:
         self.errands = Errands(self._wake_main, log)
         self.outlet = Outlet()
         self.subshells: Subshells | None = None
+        self._desk: DebugDesk | None = None
 
     def serve(
         self,
@@ -203,12 +188,13 @@ class Kernel:
         self.channels.iopub.drain()  # whoever has subscribed by now is welcomed before he hears anything else
         self.channels.iopub.publish(self.wire.message((b"status",), "status", _STARTING, EMPTY_OBJECT))
         engine = LateEngine(lambda: engine_factory(registry, self.output.write, self._front()))
-        make = self._shells(engine, registry, engine_factory, cell_timeout_s)
-        main = make(self.history)
+        shells = cache(partial(self._make_shells, engine, registry, engine_factory, cell_timeout_s))
+        main = self._dispatcher(lambda: shells().handlers(is_main=True))
         main.knows = lambda subshell_id: (
             subshell_id is None or (self.subshells is not None and self.subshells.knows(subshell_id))
         )
-        begin = partial(self._begin_subshells, engine, main, partial(make, None))
+        make_subshell = partial(self._dispatcher, lambda: shells().handlers(is_main=False))
+        begin = partial(self._begin_subshells, engine, main, make_subshell)
         control = threading.Thread(
             target=self._serve_control, args=(begin, engine), name="llmspell-control", daemon=True
         )
@@ -218,7 +204,12 @@ class Kernel:
         try:
             if debug_door is not None:
                 close_door = debug_door(engine.prepare())
-            main.serve(self.batch, self._main_must_stop, after_first=engine.prepare, woken=self.errands.run)
+
+            def prepare() -> None:
+                main.complete()
+                engine.prepare()
+
+            main.serve(self.batch, self._main_must_stop, after_first=prepare, woken=self.errands.run)
             self.batch.release()
             if self.subshells is not None:
                 self.subshells.serve(self.lifecycle.is_stopping, self.errands.run)
@@ -230,7 +221,8 @@ class Kernel:
             engine.close()
             self.outlet.close()
             give_streams_back()
-            self.history.close()
+            if self.history is not None:
+                self.history.close()
             self.lifecycle.stop("end")
             control.join(_FLUSH_S)
             service.stop()
@@ -246,58 +238,33 @@ class Kernel:
 
         return KernelFront(self.output, Questions(self.wire, self.channels.stdin, self.log), self.comms)
 
-    def _shells(
+    def _make_shells(
         self,
         engine: LateEngine,
         registry: ToolRegistry,
         engine_factory: EngineFactory,
         cell_timeout_s: float | None,
-    ) -> Callable[[History | None], Dispatcher]:
-        """Return what makes the dispatcher of a shell: each counts its own cells, the main one's are remembered."""
+    ) -> Shells:
+        from llmspell_kernel.history import History  # after the first reply
+        from llmspell_kernel.shells import Shells
 
-        def find_registry() -> ToolRegistry:
-            return engine.registry(registry)
-
-        requester = Requester(self.output, self.outlet, cache(self._front))
-        own_tools = OwnTools(find_registry, self.running, self.output.write, self.outlet.flush)
-        desk = ToolDesk(find_registry, self.running, own_tools, requester)
-        magics = LateMagics(engine, DirectCalls(find_registry, self.running, requester), requester)
-        language = Languages(magics, engine)
-        scripts = Scripts(
+        self.history = History(self._history_file, self.log)
+        return Shells(
             engine,
-            lambda folder: engine_factory(registry, self.output.write, self._front(), script_dir=folder),
-            registry.policy,
-            self.output,
-            self.running,
-            cell_timeout_s,
-            own_tools,
+            registry,
+            engine_factory,
+            self._front,
+            output=self.output,
+            outlet=self.outlet,
+            running=self.running,
+            comms=self.comms,
+            history=self.history,
+            cell_timeout_s=cell_timeout_s,
         )
 
-        def make(history: History | None) -> Dispatcher:
-            cells = Cells(engine, self.output, self.running, cell_timeout_s, own_tools)
-            cells.history, cells.language, cells.magics = history, language, magics
-            handlers = self._shell_handlers(cells, desk, scripts, language)
-            return Dispatcher(self.wire, handlers, publish=self.batch.publish, log=self.log)
-
-        return make
-
-    def _shell_handlers(
-        self, cells: Cells, desk: ToolDesk, scripts: Scripts, language: Languages
-    ) -> dict[str, Handler]:
-        return {
-            "kernel_info_request": kernel_info_request,
-            "execute_request": partial(execute_request, cells),
-            "complete_request": partial(complete_request, language),
-            "inspect_request": partial(inspect_request, language),
-            "is_complete_request": partial(is_complete_request, language),
-            "history_request": partial(history_request, self.history),
-            "comm_info_request": partial(comm_info_request, self.comms),
-            "comm_open": partial(comm_open, cells, self.comms),
-            "comm_msg": partial(comm_msg, cells),
-            "comm_close": partial(comm_close, cells, self.comms),
-            "tool_request": partial(tool_request, desk),
-            "script_request": partial(script_request, scripts),
-        }
+    def _dispatcher(self, more: Callable[[], dict[str, Handler]]) -> Dispatcher:
+        """Return the dispatcher of a shell."""
+        return Dispatcher(self.wire, _FIRST, publish=self.batch.publish, log=self.log, more=more)
 
     def _serve_control(self, begin_subshells: Callable[[], Subshells], engine: LateEngine) -> None:
         control = self.channels.control
@@ -306,22 +273,37 @@ class Kernel:
             dispatcher.answer_later(request, response)
             control.wake()
 
-        desk = DebugDesk(partial(self._debugger, engine), answer)
-        handlers: dict[str, Handler] = {
-            "kernel_info_request": kernel_info_request,
-            "interrupt_request": partial(interrupt_request, self.running),
-            "shutdown_request": partial(shutdown_request, self.lifecycle),
-            "create_subshell_request": partial(create_subshell_request, begin_subshells),
-            "delete_subshell_request": partial(delete_subshell_request, lambda: self.subshells),
-            "list_subshell_request": partial(list_subshell_request, lambda: self.subshells),
-            "usage_request": partial(usage_request, UsageDesk()),
-            "debug_request": partial(debug_request, desk),
-        }
-        dispatcher = Dispatcher(self.wire, handlers, publish=self.channels.iopub.publish, log=self.log)
-        dispatcher.serve(control, self.lifecycle.is_stopping)
-        desk.close()
+        more = partial(self._control_handlers, begin_subshells, partial(self._debugger, engine), answer)
+        dispatcher = Dispatcher(self.wire, _FIRST, publish=self.channels.iopub.publish, log=self.log, more=more)
+        dispatcher.serve(control, self.lifecycle.is_stopping, after_first=dispatcher.complete)
+        if self._desk is not None:
+            self._desk.close()
         dispatcher.send_late(control)
         control.flush(_FLUSH_S)
+
+    def _control_handlers(
+        self,
+        begin_subshells: Callable[[], Subshells],
+        open_debugger: Callable[[Callable[[JsonObject], None]], JupyterDebugger],
+        answer: Callable[[Request, JsonObject], None],
+    ) -> dict[str, Handler]:
+        # After the first reply, as those of the shells.
+        from llmspell_kernel.handlers import subshell
+        from llmspell_kernel.handlers.debug import DebugDesk, debug_request
+        from llmspell_kernel.handlers.interrupt import interrupt_request
+        from llmspell_kernel.handlers.shutdown import shutdown_request
+        from llmspell_kernel.handlers.usage import UsageDesk, usage_request
+
+        self._desk = DebugDesk(open_debugger, answer)
+        return {
+            "interrupt_request": partial(interrupt_request, self.running),
+            "shutdown_request": partial(shutdown_request, self.lifecycle),
+            "create_subshell_request": partial(subshell.create_subshell_request, begin_subshells),
+            "delete_subshell_request": partial(subshell.delete_subshell_request, lambda: self.subshells),
+            "list_subshell_request": partial(subshell.list_subshell_request, lambda: self.subshells),
+            "usage_request": partial(usage_request, UsageDesk()),
+            "debug_request": partial(debug_request, self._desk),
+        }
 
     def _debugger(self, engine: LateEngine, publish: Callable[[JsonObject], None]) -> JupyterDebugger:
         from llmspell_kernel.debug.jupyter import JupyterDebugger  # where somebody debugs
