@@ -204,9 +204,9 @@ def test_an_error_shows_the_line_of_lua_and_no_frame_of_ours(shell, capsys):
 
     shown = capsys.readouterr()
     text = shown.out + shown.err
-    assert "ScriptError: In[2]:1: boom" in text
-    assert "1 | local function f() error('boom') end" in text
-    assert "In[2]:2: in main chunk" in text
+    assert "ScriptError: In[2]:2: boom" in text  # with %%lua as line 1, as the notebook numbers them
+    assert "2 | local function f() error('boom') end" in text
+    assert "In[2]:3: in main chunk" in text
     assert "Traceback" not in text
 
 

@@ -103,7 +103,7 @@ def lua_magic(cells: LuaCells) -> Magic:
         options = _LuaOptions(line, is_cell=cell is not None)
         if options.reset:
             cells.reset()
-        code = options.code if cell is None else cell
+        code = options.code if cell is None else "\n" + cell  # so that lines count as the notebook's own, with %%lua
         if not code.strip() and not (options.inward or options.outward):
             return None
         return cells.run(code, inward=options.inward, outward=options.outward, timeout_s=options.timeout_s)
