@@ -120,6 +120,12 @@ class NotebookClient(DapClient):
             if message["parent_header"]["msg_id"] == number:
                 return message["content"]
 
+    def types(self, scope):
+        """Return a scope of the innermost frame as {name: type}."""
+        scopes = self.request("scopes", frameId=self.stack[0]["id"])["scopes"]
+        reference = next(each["variablesReference"] for each in scopes if each["name"] == scope)
+        return {each["name"]: each["type"] for each in self.children(reference)}
+
     def globals(self):
         return {each["name"]: each["value"] for each in self.request("inspectVariables")["variables"]}
 

@@ -60,6 +60,7 @@ def test_a_cell_stops_shows_its_variables_steps_and_ends(lab):
     assert lab.stack[0]["source"]["path"] == lab.path
     assert lab.variables("Locals") == {"t": "{1, 2}"}
     assert lab.lines_after("stepIn") == [3]
+    assert lab.types("Locals") == {"x": "int"}  # by which JupyterLab shows values
     assert lab.variables("Locals") == {"x": "20"}
     assert lab.lines_after("next", "stepOut") == [4, 7]
     lab.go("next")
@@ -121,6 +122,19 @@ def test_the_text_of_a_cell_is_given_by_its_path(lab):
 
     assert lab.request("source", source={"path": lab.path}, sourceReference=0)["content"] == CODE
     assert "nowhere" in lab.refused("source", source={"path": "/nowhere.lua"})
+
+
+def test_a_text_given_to_load_is_shown_but_takes_no_breakpoints(lab):
+    lab.begin()
+    cell = lab.run("local f = load('local inside = 1\\nDebug.breakpoint()\\nreturn inside')\nf()")
+    lab.stop("breakpoint")
+    path = lab.stack[0]["source"]["path"]
+
+    assert "inside = 1" in lab.request("source", source={"path": path})["content"]
+    point = lab.request("setBreakpoints", source={"path": path}, breakpoints=[{"line": 3}])["breakpoints"][0]
+    assert (point["verified"], point["line"]) == (False, 3)
+    lab.go()
+    assert lab.ended(cell)["status"] == "ok"
 
 
 def test_an_error_that_nobody_catches_stops_where_it_is_raised(lab):

@@ -159,6 +159,7 @@ class JupyterDebugger:
             debuggee.debugger.path_of = self._cells.path_of_chunk
             points = debuggee.debugger.points
             points.read = partial(self._cells.read, otherwise=points.read)
+            self._cells.text_of = debuggee.source_text
         return self._debuggee
 
     def _made_engine(self) -> LuaEngine:

@@ -64,11 +64,14 @@ class CellTexts:
 
         self._running = running
         self._lock = allocate_lock()
-        #: What every path begins with.
-        self.prefix = os.path.join(os.path.realpath(gettempdir()), f"llmspell_{os.getpid()}") + os.sep
+        #: What every path begins with. By `ipykernel_` JupyterLab knows a cell's path, and shows `Cell [3]` instead.
+        self.prefix = os.path.join(os.path.realpath(gettempdir()), f"llmspell_ipykernel_{os.getpid()}") + os.sep
+        #: Returns the text of a chunk that is no cell, or None.
+        self.text_of: Callable[[str], str | None] = lambda _name: None
         self._texts: dict[str, str] = {}  # by real path, oldest first
         self._paths: dict[str, str] = {}  # real path -> the front end's
-        self._names: dict[str, str] = {}  # chunk name -> real path
+        self._names: dict[str, str] = {}  # chunk name of a cell -> real path
+        self._loaded: set[str] = set()  # paths of texts that were given to `load`
         self._size = 0
 
     def note(self, text: str) -> str:
@@ -81,7 +84,7 @@ class CellTexts:
             while len(self._texts) > MAX_TEXTS or (self._size > MAX_CHARACTERS and len(self._texts) > 1):
                 oldest = next(iter(self._texts))
                 self._size -= len(self._texts.pop(oldest))
-                del self._paths[oldest]
+                self._loaded.discard(self._paths.pop(oldest))
         return path
 
     def path_of_chunk(self, chunk_name: str, text: str, is_running: bool) -> str | None:
@@ -96,15 +99,31 @@ class CellTexts:
         with self._lock:
             self._names.pop(chunk_name, None)
             self._names[chunk_name] = real
+            self._loaded.discard(self._paths.get(real, ""))
             if len(self._names) > MAX_TEXTS:
                 del self._names[next(iter(self._names))]
         return real
 
     def path(self, chunk_name: str) -> str | None:
-        """Return the front end's path of a chunk, or of a real path with `@` before it; None where it is no cell."""
+        """Return the front end's path of a chunk, or of a real path with `@` before it; None where it is a file.
+
+        JupyterLab shows nothing that has no path, so what a script gave to `load` gets one, too.
+        """
         if chunk_name.startswith("@"):
             return self._paths.get(chunk_name[1:])
-        return self._paths.get(self._names.get(chunk_name, ""))
+        known = self._paths.get(self._names.get(chunk_name, ""))
+        text = None if known is not None else self.text_of(chunk_name)
+        if text is None:
+            return known
+        path = self.note(text)
+        with self._lock:
+            if real_path(path) not in self._names.values():
+                self._loaded.add(path)
+        return path
+
+    def was_loaded(self, path: str) -> bool:
+        """Tell whether a path stands for a text that was given to `load`, and for no cell."""
+        return path in self._loaded
 
     def text(self, path: str) -> str | None:
         """Return the text that a path stands for, or None."""

@@ -36,6 +36,9 @@ _PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[-?\d+\]|\[\"[^\"\\\n]*\"\])
 _NOT_HERE = ("supportsRestartRequest",)
 #: A notebook has no terminal for us and starts no other debugger.
 _NOT_CLAIMED = ("supportsRunInTerminalRequest", "supportsStartDebuggingRequest")
+_LOADED = "a text that was given to load takes no breakpoints; call Debug.breakpoint() in it"
+#: JupyterLab shows the values of these types in its tree, of others the type.
+_LAB_TYPES = {"integer": "int", "boolean": "bool", "string": "str"}
 _MOVEMENTS = ("continue", "next", "stepIn", "stepOut")
 
 
@@ -60,6 +63,7 @@ class NotebookRequests:
             "terminate": self.terminate,
             "setBreakpoints": self.set_breakpoints,
             "source": self.source,
+            "variables": self.variables,
             "debugInfo": self.debug_info,
             "dumpCell": self.dump_cell,
             "inspectVariables": self.inspect_variables,
@@ -121,8 +125,13 @@ class NotebookRequests:
 
     def set_breakpoints(self, session: DebugSession, arguments: Arguments) -> JsonObject:
         """Replace a source's breakpoints, and remember them for `debugInfo`."""
-        answer = HANDLERS["setBreakpoints"](session, arguments) or {}
         asked = [each.fields for each in arguments.objects("breakpoints")]
+        path = arguments.object("source").text("path", "")
+        if self._cells.was_loaded(path):
+            return {
+                "breakpoints": [{"verified": False, "message": _LOADED, "line": each.get("line")} for each in asked]
+            }
+        answer = HANDLERS["setBreakpoints"](session, arguments) or {}
         shown = answer["breakpoints"]
         assert isinstance(shown, list)
         kept: list[JsonValue] = []
@@ -130,7 +139,6 @@ class NotebookRequests:
             assert isinstance(point, dict)
             point.setdefault("line", wish.get("line"))  # JupyterLab marks the line that is answered
             kept.append({**wish, "line": point["line"]})
-        path = arguments.object("source").text("path", "")
         if kept:
             self._breakpoints[path] = kept
         else:
@@ -159,7 +167,11 @@ class NotebookRequests:
 
     def inspect_variables(self, session: DebugSession, arguments: Arguments) -> JsonObject:  # noqa: ARG002
         """Return the globals that cells have made, whatever the kernel does."""
-        return {"variables": [variable(value) for value in self._program().globals()]}
+        return _for_client(session, {"variables": [variable(value) for value in self._program().globals()]})
+
+    def variables(self, session: DebugSession, arguments: Arguments) -> JsonObject:
+        """Return some children of a variable."""
+        return _for_client(session, HANDLERS["variables"](session, arguments) or {})
 
     def rich_inspect_variables(self, session: DebugSession, arguments: Arguments) -> JsonObject:  # noqa: ARG002
         """Return a variable's MIME bundle; an empty one, which front ends understand, where there is no such thing."""
@@ -183,6 +195,16 @@ class NotebookRequests:
         frame = arguments.number("srcFrameId", 0)
         self._program().copy_to_globals(frame, source, target)
         return {}
+
+
+def _for_client(session: DebugSession, answer: JsonObject) -> JsonObject:
+    """Return the variables in an answer with types as JupyterLab knows them, where that asks."""
+    shown = answer["variables"]
+    if session.client.fields.get("clientID") == "jupyterlab" and isinstance(shown, list):
+        for each in shown:
+            if isinstance(each, dict):
+                each["type"] = _LAB_TYPES.get(str(each["type"]), each["type"])
+    return answer
 
 
 def _telling(handler: Handler) -> Handler:
