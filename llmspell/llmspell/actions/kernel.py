@@ -48,7 +48,10 @@ def start(
         from llmspell.actions.kernel_files import own_connection_file  # Jupyter always names one
 
         connection_file = own_connection_file(kernel_id)
-    from llmspell.actions.script import configured_timeout, engine_settings  # the engine's settings
+    if timeout_s is None and settings is not None:
+        from llmspell.actions.script import configured_timeout
+
+        timeout_s = configured_timeout(settings)
     from llmspell_kernel.kernel import run_kernel  # imports zmq
 
     door: KernelDoor | None = None
@@ -60,7 +63,8 @@ def start(
     def make_engine(
         tools: ToolRegistry, write: Callable[[str, str], None], front: KernelFront, *, script_dir: str | None = None
     ) -> LuaEngine:
-        from llmspell_kernel.lua import LuaEngine  # lupa: after the kernel has given its first reply
+        from llmspell.actions.script import engine_settings  # both after the kernel has given its first reply
+        from llmspell_kernel.lua import LuaEngine
 
         told = write if door is None else door.writer(write)
         return LuaEngine(tools, write=told, settings=engine_settings(settings, script_dir, None), front=front)
@@ -74,7 +78,7 @@ def start(
         registry=registry,
         engine_factory=make_engine,
         first_port=port,
-        cell_timeout_s=timeout_s if timeout_s is not None else configured_timeout(settings),
+        cell_timeout_s=timeout_s,
         history_file=places.data_file("history.sqlite"),
         debug_door=None if door is None else door.open,
     )
