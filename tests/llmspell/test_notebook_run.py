@@ -152,9 +152,9 @@ def test_quiet_prints_errors_alone(project, capfd):
 
 
 def test_os_exit_ends_the_run(project, capfd):
-    path = book(project / "a.ipynb", "print('one')", "os.exit(0)", "print('never')")
+    path = book(project / "a.ipynb", "print('one')", "os.exit(3)", "print('never')")
 
-    assert run(path, "-o", "out.ipynb") == 0
+    assert run(path, "-o", "out.ipynb") == 3
     assert [status for status, _ in outputs("out.ipynb")] == ["completed", "completed", "skipped"]
 
 
