@@ -31,6 +31,7 @@ CHROMIUM_OPTIONS = [
 START_S = 60
 #: For everything after that.
 WAIT_MS = 5_000
+_DISABLED = re.compile(r"\bdisabled\b")
 _NUMBERED = re.compile(r"\[\d+\]:")
 KERNEL = {"name": "llmspell", "display_name": "Lua (llmspell)", "language": "lua"}
 
@@ -186,6 +187,23 @@ class Notebook:
     def press(self, command: str) -> None:
         """Press a button of the notebook's toolbar, named by its command."""
         self.panel.locator(f'.jp-Toolbar [data-command="{command}"]').click()
+
+    def debug(self) -> None:
+        """Press the button that starts the debugger."""
+        from playwright.sync_api import expect
+
+        button = self.panel.locator(".jp-DebuggerBugButton")
+        expect(button).not_to_have_class(_DISABLED)  # a class of its own: the element is enabled before
+        button.click()
+        self.page.locator(".jp-DebuggerSidebar").wait_for()
+
+    def toggle_breakpoint(self, index: int, line: int) -> None:
+        """Click beside a line (1-based) of a cell."""
+        self.cells.nth(index).locator(".cm-breakpoint-gutter .cm-gutterElement").nth(line).click()
+
+    def step(self, command: str) -> None:
+        """Press a button of the debugger's panel: continue, next, stepIn, stepOut or terminate."""
+        self.page.locator(f'.jp-DebuggerSidebar [data-command="debugger:{command}"]').click()
 
     def close(self) -> None:
         """Close it, unsaved, and shut its kernel down."""

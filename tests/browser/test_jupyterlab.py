@@ -195,3 +195,28 @@ def test_a_script_asks_and_is_answered(notebook, expect, page):
     field.press("Enter")
 
     expect(book.output(0)).to_contain_text("hello, Ada")
+
+
+def test_the_debuggers_panel_stops_shows_and_steps(notebook, expect, page):
+    book = notebook(
+        "function area(w, h)\n  local product = w * h\n  return product\nend\n"
+        "total = 0\nfor i = 3, 4 do\n  total = total + area(i, 2)\nend\nprint(total)"
+    )
+    book.debug()
+    book.toggle_breakpoint(0, 2)
+    expect(page.locator(".jp-DebuggerBreakpoints")).to_contain_text("2")
+    calls, variables = page.locator(".jp-DebuggerCallstack"), page.locator(".jp-DebuggerVariables")
+    book.start(0)
+
+    expect(calls).to_contain_text("Cell [*]:2")
+    expect(calls).to_contain_text("Cell [*]:7")
+    expect(variables).to_contain_text(re.compile(r"w\W*3\W*h\W*2"))
+    book.step("next")
+    expect(calls).to_contain_text("Cell [*]:3")
+    expect(variables).to_contain_text(re.compile(r"product\W*6"))
+    book.step("stepOut")
+    expect(calls).not_to_contain_text("area")
+    book.step("continue")
+    expect(calls).to_contain_text("Cell [*]:2")
+    book.step("continue")
+    expect(book.output(0)).to_have_text("14")
