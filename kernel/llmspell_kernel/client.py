@@ -24,6 +24,7 @@ import zmq
 from llmspell_kernel.errors import KernelDied, KernelUnreachable, PeerError, UnusableContent
 from llmspell_kernel.stdin import END_OF_INPUT
 from llmspell_kernel.wire import DELIMITER, EMPTY_OBJECT, Wire, encode
+from llmspell_tools.errors import Cancelled, ToolTimeout
 from llmspell_tools.jsontext import loads
 
 TYPE_CHECKING = False
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from llmspell_kernel.connection import Connection
     from llmspell_kernel.message import Message
-    from llmspell_tools.types import JsonObject
+    from llmspell_tools.types import JsonObject, JsonValue
 
     ByteSocket = zmq.Socket[bytes]
 
@@ -43,6 +44,7 @@ CONNECT_S = 3.0
 HEART_S = 5.0
 #: Seconds after which `on_wait` is told that the kernel has not begun with a request.
 QUEUED_S = 1.0
+_DEBUG_EVENT = b'"debug_event"'
 _BEAT_S = 0.5
 _TICK_MS = 100
 #: Seconds that what was published before a reply may come after it.
@@ -80,7 +82,8 @@ class KernelClient:
 
     def __init__(self, connection: Connection, where: str, *, on_wait: Callable[[], None] = lambda: None) -> None:
         self._wire = Wire(connection.key, max_content_bytes=_MAX_FRAME_BYTES)
-        self._where = where
+        #: What errors call the kernel.
+        self.where = where
         self._on_wait = on_wait
         self._context: zmq.Context[ByteSocket] = zmq.Context()
         self._lock = threading.Lock()
@@ -100,6 +103,8 @@ class KernelClient:
         self._owed_since: float | None = None
         #: Whether the request that waits shall be stopped, and whether the kernel works on it.
         self._stop_wanted = self._is_busy = False
+        #: Whether it shall not be waited for any more.
+        self._is_given_up = False
         #: What the kernel says of itself: `kernel_info_reply`.
         self.info: JsonObject = {}
 
@@ -115,7 +120,7 @@ class KernelClient:
         end = monotonic() + timeout_s
         while not self._iopub.poll(min(50, max(0, int(1_000 * (end - monotonic()))))):  # the welcome, or our status
             if monotonic() >= end:
-                raise KernelUnreachable(f"the kernel {self._where} answers, but publishes nothing")
+                raise KernelUnreachable(f"the kernel {self.where} answers, but publishes nothing")
             self._ask_control("kernel_info_request", {}, timeout_s)
 
     def look(self, timeout_s: float) -> None:
@@ -127,20 +132,35 @@ class KernelClient:
             raise self._unreachable()
         self.info = reply
 
-    def request(self, msg_type: str, content: JsonObject, hearer: Hearer) -> JsonObject:
+    def request(
+        self, msg_type: str, content: JsonObject, hearer: Hearer, *, patience_s: float | None = None
+    ) -> JsonObject:
         """Send a request on shell and return its reply's content, once all that it has published is heard.
+
+        Args:
+            msg_type: Of the request.
+            content: Of the request.
+            hearer: Told what it publishes and asks.
+            patience_s: Seconds to wait at most; None waits as long as the kernel lives.
 
         Raises:
             KernelDied: The kernel's heart has stopped.
+            ToolTimeout: Patience is over; the request may still be handled.
         """
         frames = self._wire.message((), msg_type, encode(content), EMPTY_OBJECT)
         own_id = _msg_id(frames[2])
-        self._is_busy = False
+        self._is_busy = self._stop_wanted = self._is_given_up = False
         self._shell.send_multipart(frames)
         waiting = _Waiting(own_id, monotonic())
+        end = None if patience_s is None else waiting.since + patience_s
         while not waiting.is_over(monotonic()):
-            self._pump(waiting, hearer)
-        self._is_busy = self._stop_wanted = False
+            if end is not None and monotonic() > end:
+                raise ToolTimeout(f"the kernel {self.where} is busy")
+            if self._is_given_up:
+                self._is_given_up = self._stop_wanted = False
+                raise Cancelled(f"left waiting: the kernel {self.where} has not begun with it yet")
+            self._pump(waiting, hearer, may_tell=end is None)
+        self._is_busy = False
         assert waiting.reply is not None
         return waiting.reply
 
@@ -163,16 +183,20 @@ class KernelClient:
         return reply
 
     def stop(self) -> bool:
-        """Interrupt the request that waits, at once or when its turn comes; tell whether the kernel works on it."""
+        """Interrupt the request that waits, at once or when its turn comes; tell whether the kernel works on it.
+
+        Asked again before its turn has come, `request` gives up waiting; the request stays in the kernel's queue.
+        """
+        if self._is_busy:
+            self._interrupt()
+            return True
+        self._is_given_up = self._stop_wanted
         self._stop_wanted = True
-        if not self._is_busy:
-            return False
-        self._interrupt()
-        return True
+        return False
 
     # --- waiting ---------------------------------------------------------------------------------------------------
 
-    def _pump(self, waiting: _Waiting, hearer: Hearer) -> None:
+    def _pump(self, waiting: _Waiting, hearer: Hearer, *, may_tell: bool) -> None:
         """Take in what has arrived, or wait a little; look after the heart."""
         ready = dict(self._poller.poll(_TICK_MS))
         now = monotonic()
@@ -191,24 +215,32 @@ class KernelClient:
             self._beat()
         if waiting.reply is None and self._owed_since is not None and now - self._owed_since > HEART_S:
             raise self._died()
-        if not self._is_busy and not waiting.is_told and now - waiting.since > QUEUED_S and waiting.reply is None:
+        is_queued = not self._is_busy and waiting.reply is None and now - waiting.since > QUEUED_S
+        if is_queued and may_tell and not waiting.is_told:
             waiting.is_told = True
             self._on_wait()
 
     def _hear(self, waiting: _Waiting, hearer: Hearer) -> None:
-        message = self._receive(self._iopub, "iopub", waiting.own_id)
+        message = self._receive(self._iopub, "iopub", waiting.own_id, also=_DEBUG_EVENT)
         if message is None:
             return
-        if message.msg_type != "status":
+        if message.msg_type == "status":
+            self._take_status(waiting, hearer, message.content.get("execution_state"))
+        elif message.msg_type == "debug_event" and not self._is_busy:
+            waiting.early.append(message.content)
+        else:
             hearer.published(message.msg_type, message.content)
-            return
-        state = message.content.get("execution_state")
+
+    def _take_status(self, waiting: _Waiting, hearer: Hearer, state: JsonValue) -> None:
         if state == "idle":
             waiting.is_idle = True
         elif state == "busy":
             self._is_busy = True
             if self._stop_wanted:
                 self._interrupt()
+            for event in waiting.early:
+                hearer.published("debug_event", event)
+            waiting.early.clear()
 
     def _answer(self, waiting: _Waiting, hearer: Hearer) -> None:
         message = self._receive(self._stdin, "stdin", waiting.own_id)
@@ -236,11 +268,19 @@ class KernelClient:
                         return message.content
         return None
 
-    def _receive(self, source: ByteSocket, channel: str, own_id: bytes) -> Message | None:
-        """Return the next message; None where it is not signed with our key, or belongs to another request."""
+    def _receive(self, source: ByteSocket, channel: str, own_id: bytes, *, also: bytes | None = None) -> Message | None:
+        """Return the next message; None where it is not signed with our key, or belongs to another request.
+
+        Args:
+            source: Where it arrives.
+            channel: The same, by name.
+            own_id: The request's.
+            also: Bytes in the header of a message that is wanted whatever it belongs to.
+        """
         frames = source.recv_multipart()
         try:
-            if own_id not in frames[frames.index(DELIMITER) + 3]:
+            start = frames.index(DELIMITER)
+            if own_id not in frames[start + 3] and (also is None or also not in frames[start + 2]):
                 return None
             return self._wire.decode(frames, channel)
         except (PeerError, ValueError, IndexError):
@@ -287,23 +327,23 @@ class KernelClient:
             socket.create_connection((host, connection.ports["hb_port"]), timeout_s).close()
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-            raise KernelUnreachable(f"there is no kernel at {self._where}: {reason}") from None
+            raise KernelUnreachable(f"there is no kernel at {self.where}: {reason}") from None
 
     def _unreachable(self) -> KernelUnreachable:
         if self._heart.poll(0):
             reason = "is there but does not take our messages: the key is not that of this kernel"
         else:
             reason = "does not answer: it has ended, or it is at another address"
-        return KernelUnreachable(f"the kernel {self._where} {reason}")
+        return KernelUnreachable(f"the kernel {self.where} {reason}")
 
     def _died(self) -> KernelDied:
-        return KernelDied(f"the kernel {self._where} has ended or hangs: it does not answer any more")
+        return KernelDied(f"the kernel {self.where} has ended or hangs: it does not answer any more")
 
 
 class _Waiting:
     """A request that is being worked on."""
 
-    __slots__ = ("is_idle", "is_told", "own_id", "replied", "reply", "since")
+    __slots__ = ("early", "is_idle", "is_told", "own_id", "replied", "reply", "since")
 
     def __init__(self, own_id: bytes, since: float) -> None:
         self.own_id = own_id
@@ -312,6 +352,9 @@ class _Waiting:
         self.replied = 0.0
         self.is_idle = False
         self.is_told = False
+        #: The debugger's events that came before the kernel has said that it works on this. They are the children of
+        #: what was asked of it last, and other threads publish them; once it works on this they are about it.
+        self.early: list[JsonObject] = []
 
     def is_over(self, now: float) -> bool:
         """Whether the reply is there and nothing more will be published, or should have been by now."""
@@ -319,6 +362,7 @@ class _Waiting:
 
 
 def _msg_id(header: bytes) -> bytes:
+    """Return what a parent header has in it that belongs to the message with this header, and no other."""
     value = loads(header)
     assert isinstance(value, dict)
-    return str(value["msg_id"]).encode("ascii")
+    return str(value["msg_id"]).encode("ascii") + b'"'  # to its end: one id may be the beginning of another

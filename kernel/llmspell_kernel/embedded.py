@@ -10,10 +10,13 @@ from __future__ import annotations
 import os
 import threading
 from functools import partial
+from time import monotonic
 
 from llmspell_kernel.comms import Comms
 from llmspell_kernel.dispatch import Dispatcher
 from llmspell_kernel.engine import LateEngine
+from llmspell_kernel.errands import Errands
+from llmspell_kernel.errors import UnknownMessage
 from llmspell_kernel.handlers.complete import complete_request
 from llmspell_kernel.handlers.execute import Cells, execute_request
 from llmspell_kernel.handlers.history import history_request
@@ -29,6 +32,7 @@ from llmspell_kernel.own_tools import OwnTools
 from llmspell_kernel.running import GRACE_S, Running
 from llmspell_kernel.stdin import END_OF_INPUT, Questions
 from llmspell_kernel.wire import DELIMITER, EMPTY_OBJECT, Wire, encode
+from llmspell_tools.errors import ToolExecutionError
 from llmspell_tools.jsontext import loads
 
 TYPE_CHECKING = False
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmspell_kernel.client import Hearer
+    from llmspell_kernel.debug.jupyter import JupyterDebugger
     from llmspell_kernel.dispatch import Handler
     from llmspell_kernel.display import KernelFront
     from llmspell_kernel.engine import EngineFactory
@@ -45,6 +50,9 @@ if TYPE_CHECKING:
     Frames = list[bytes]
 
 _SENDER = b"console"
+#: Seconds that the debugger has for an answer, and between looks at what it wants done on the main thread.
+_CONTROL_S = 15.0
+_TICK_S = 0.005
 
 
 class EmbeddedKernel:
@@ -79,6 +87,9 @@ class EmbeddedKernel:
         self._log = log
         self._hearers: list[Hearer] = []
         self._reply: JsonObject | None = None
+        self._owner = threading.get_ident()
+        self._errands = Errands(_nothing, log)
+        self._debugger: JupyterDebugger | None = None
         self.running = Running()
         self.engine = LateEngine(lambda: engine_factory(registry, self._output.write, self._front()))
         self._handlers = self._shell(registry, engine_factory, cell_timeout_s)
@@ -86,6 +97,7 @@ class EmbeddedKernel:
 
     def request(self, msg_type: str, content: JsonObject, hearer: Hearer) -> JsonObject:
         """Handle a request and return its reply's content; what it publishes is heard meanwhile, from any thread."""
+        self._errands.run()
         self._hearers.append(hearer)
         self._reply = None
         try:
@@ -95,6 +107,38 @@ class EmbeddedKernel:
         assert self._reply is not None
         return self._reply
 
+    def control(self, msg_type: str, content: JsonObject) -> JsonObject:
+        """Answer a request that may come while another is handled; any thread.
+
+        Raises:
+            UnknownMessage: It is none that is answered here.
+            ToolExecutionError: The debugger does not answer.
+        """
+        if msg_type != "debug_request":
+            raise UnknownMessage(f"{msg_type!r} is not answered here")
+        if self._debugger is None:
+            from llmspell_kernel.debug.jupyter import JupyterDebugger  # where somebody debugs
+
+            self._debugger = JupyterDebugger(
+                self.engine, self._errands, self._output, interrupt=self.interrupt, publish=self._tell_debugging
+            )
+        done = threading.Event()
+        answers: list[JsonObject] = []
+
+        def answer(response: JsonObject) -> None:
+            answers.append(response)
+            done.set()
+
+        self._debugger.post(content, answer)
+        is_idle = threading.get_ident() == self._owner and not self._hearers
+        end = monotonic() + _CONTROL_S
+        while not done.wait(_TICK_S if is_idle else _CONTROL_S):
+            if monotonic() > end:
+                raise ToolExecutionError("the debugger does not answer")
+            if is_idle:
+                self._errands.run()
+        return answers[0]
+
     def interrupt(self) -> None:
         """Stop the request that is handled; without an effect when none is. Any thread."""
         if self.running.interrupt() and self.running.is_breakable:
@@ -102,6 +146,8 @@ class EmbeddedKernel:
 
     def close(self) -> None:
         """Free the engine and the history."""
+        if self._debugger is not None:
+            self._debugger.close()
         self.engine.close()
         self._history.close()
 
@@ -166,6 +212,10 @@ class EmbeddedKernel:
         if msg_type != "status":
             self._hearers[-1].published(msg_type, _content(frames))
 
+    def _tell_debugging(self, event: JsonObject) -> None:
+        if self._hearers:
+            self._hearers[-1].published("debug_event", event)
+
     def _break(self) -> None:
         """Break a tool that does not look at its signal, as the service thread of a kernel does."""
         pause = threading.Event()
@@ -196,6 +246,10 @@ class _Stdin:
         """Return the answer, once."""
         answer, self._answer = self._answer, None
         return answer
+
+
+def _nothing() -> None:
+    """Do nothing: errands are looked for wherever the main thread is free."""
 
 
 def _content(frames: Frames) -> JsonObject:

@@ -125,7 +125,7 @@ def run(
         return _run(options, source, timeout_s, attendant, connect)
     source = Source("", "@" + script, "script", _folder(script), args)
     try:
-        source.code = _read(script)
+        source.code = read_script(script)
     except ScriptFileNotFound as error:
         _show_failure(source, "", error, options.format())
         raise
@@ -164,10 +164,14 @@ def _folder(script: str) -> str | None:
         return None
 
 
-def _read(script: str) -> str:
+def read_script(script: str) -> str:
+    """Return a script's text; bytes that are no UTF-8 go through to the engine as they are.
+
+    Raises:
+        ScriptFileNotFound: It cannot be read.
+    """
     try:
         with open(script, "rb") as file:
-            # Lua source may hold any bytes; those that are not UTF-8 go through to the engine as they are.
             return file.read().decode("utf-8", "surrogateescape")
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)

@@ -1,4 +1,4 @@
-"""``llmspell kernel start | list | install | uninstall``."""
+"""``llmspell kernel start | list | connect | install | uninstall``."""
 
 from __future__ import annotations
 
@@ -77,6 +77,26 @@ def list_kernels(format: str | None) -> int:
     from llmspell.actions import kernel_list as actions
 
     return act(lambda options: actions.list_kernels(options, format=format))
+
+
+@kernel.command(cls=Command)
+@click.argument("kernel", required=False)
+@click.option("--key", metavar="KEY", help="The kernel's key, for HOST:PORT; or in LLMSPELL_KERNEL_KEY.")
+@click.option("--history", metavar="FILE", help="Where what is typed is kept; else ~/.llmspell/data/console_history.")
+@global_options()
+def connect(kernel: str | None, key: str | None, history: str | None) -> int:
+    """Type cells that run in a kernel which is there already.
+
+    KERNEL is its ID (see `llmspell kernel list`), its connection FILE, or HOST:PORT: the first of five ports in a row,
+    as `kernel start --port` lays them out. Without it the only kernel that runs. Leaving lets the kernel go on.
+
+    \b
+    llmspell kernel start --id one &
+    llmspell kernel connect one
+    """  # noqa: D301 - click marks paragraphs with a backspace
+    from llmspell.repl import opening
+
+    return act(lambda options: opening.connect(options, kernel, key=key, history=history))
 
 
 def _place_options(function: Any) -> Any:

@@ -23,6 +23,7 @@ _COMMANDS = {
     "tool": ("llmspell.cli.tool:tool", "List, describe, search and call tools."),
     "run": ("llmspell.cli.script:run", "Run a Lua script."),
     "exec": ("llmspell.cli.script:exec_", "Run a line of Lua."),
+    "repl": ("llmspell.cli.repl:repl", "Type Lua and see what it gives."),
     "debug": ("llmspell.cli.debug:debug", "Run a Lua script with a debug server beside it."),
     "debug-adapter": ("llmspell.cli.debug:debug_adapter", "Speak the Debug Adapter Protocol with an editor."),
     "config": ("llmspell.cli.config:config", "Show, check, start and trust configuration files."),
