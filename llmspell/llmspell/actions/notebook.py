@@ -69,19 +69,15 @@ def run(
         finally:
             screen.close()
             facts["cells"] = _cells(book)
-        if screen.console.failure is not None:
-            raise screen.console.failure
-        if client.signal is not None:
-            raise errors.Cancelled("Interrupted", exit_status=128 + client.signal)
-        _raise_for(client, book, timeout_s)
+        _raise_for(client, book, screen, timeout_s)
     except LlmspellError as error:
-        failed: JsonObject = {"error": error.message, "error_type": error.code, "details": error.details}
-        _report(facts | {"status": "error"}, screen, begin, style, failed)
-        if isinstance(error, errors.Cancelled) and error.message == "Interrupted":
-            output.note("Interrupted")
+        facts |= {"status": "error", "error": error.message, "error_type": error.code, "details": error.details}
+        _report(facts, screen, begin, style)
+        if isinstance(error, _Interrupted):
+            output.note(error.message)
             return error.exit_status
         raise
-    _report(facts, screen, begin, style, {})
+    _report(facts, screen, begin, style)
     return client.exit_code or 0
 
 
@@ -173,8 +169,16 @@ def _warn(options: Options, book: execution.Book, unknown: Sequence[str]) -> Non
         output.note(f"Warning: the notebook's parameters have no '{name}'{hint}")
 
 
-def _raise_for(client: Client, book: execution.Book, timeout_s: float | None) -> None:
-    """Raise for the cell that ended the run, by the class that it failed with, if that is one of ours."""
+class _Interrupted(errors.Cancelled):
+    """A signal ended the run; the person knows why."""
+
+
+def _raise_for(client: Client, book: execution.Book, screen: Screen, timeout_s: float | None) -> None:
+    """Raise for what ended the run: for a failed cell by the class that it failed with, if that is one of ours."""
+    if screen.console.failure is not None:
+        raise screen.console.failure
+    if client.signal is not None:
+        raise _Interrupted("Interrupted", exit_status=128 + client.signal)
     if client.failed is None:
         return
     index, failure = client.failed
@@ -223,9 +227,8 @@ def _cells(book: execution.Book) -> list[JsonValue]:
     return found
 
 
-def _report(facts: JsonObject, screen: Screen | None, begin: float, style: str, failed: JsonObject) -> None:
+def _report(facts: JsonObject, screen: Screen | None, begin: float, style: str) -> None:
     """Print one object, under a format for programs."""
     if style in JSON_FORMATS:
         printed = screen.console.text() if screen is not None else ""
-        duration_ms = round((perf_counter() - begin) * 1000, 3)
-        output.json({**facts, "result": printed, **failed, "duration_ms": duration_ms}, style)
+        output.json({**facts, "result": printed, "duration_ms": round((perf_counter() - begin) * 1000, 3)}, style)

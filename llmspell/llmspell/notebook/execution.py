@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from papermill.parameterize import (  # type: ignore[import-untyped]
 )
 
 from llmspell.notebook import kernels
-from llmspell.notebook.engine import Client, Engine, Listener
+from llmspell.notebook.engine import CellStuck, Client, Engine, Listener
 from llmspell.notebook.lua_literals import Declared
 from llmspell_tools import bodies, parameters
 from llmspell_tools.errors import InvalidParameters, ScriptFileNotFound, ToolExecutionError
@@ -198,22 +199,20 @@ def run(
                 make_manager=kernel.manager,
                 resources={"metadata": {"path": folder or os.getcwd()}},
             )
-    except (RuntimeError, OSError) as error:
+    except (RuntimeError, OSError, CellStuck, KeyboardInterrupt) as error:
         if told.client is None:
             raise
-        if told.client.signal is None:
-            raise _kernel_failure(kernel, told.client, error) from error
-    except KeyboardInterrupt:  # where signals cannot be taken
-        if told.client is None:
-            raise
-        told.client.signal = 2
-    except Exception as error:
-        from llmspell.notebook.engine import CellStuck
-
-        if not isinstance(error, CellStuck) or told.client is None:
-            raise
+        _conclude(error, told.client, kernel)
     assert told.client is not None
     return told.client
+
+
+def _conclude(error: BaseException, client: Client, kernel: kernels.Kernel) -> None:
+    """Raise for what ended the run, unless the client knows it already: a signal, a deadline."""
+    if isinstance(error, KeyboardInterrupt):  # where signals cannot be taken
+        client.signal = signal.SIGINT
+    elif client.signal is None and not isinstance(error, CellStuck):
+        raise _kernel_failure(kernel, client, error) from error
 
 
 class _Told:
@@ -246,7 +245,7 @@ def _prepare(book: Book, values: Mapping[str, JsonValue], save_as: str | None) -
         metadata["kernelspec"] = {"name": kernel.name, "display_name": kernel.name, "language": kernel.language}
 
 
-def _kernel_failure(kernel: kernels.Kernel, client: Client, error: Exception) -> ToolExecutionError:
+def _kernel_failure(kernel: kernels.Kernel, client: Client, error: BaseException) -> ToolExecutionError:
     if client.failed is None:
         return ToolExecutionError(f"the kernel '{kernel.name}' did not start: {error}")
     cell = client.failed[0] + 1
