@@ -201,6 +201,16 @@ def test_globals_are_shown_while_the_kernel_is_idle(lab):
     assert "print" not in lab.globals()
 
 
+def test_of_very_many_globals_the_first_are_shown(lab):
+    lab.begin()
+    lab.ended(lab.run("for i = 1, 20000 do _G['many' .. i] = i end"))
+    shown = lab.request("inspectVariables")["variables"]
+    lab.ended(lab.run("for i = 1, 20000 do _G['many' .. i] = nil end"))
+
+    assert len(shown) == 501
+    assert shown[-1]["value"].endswith(" more")
+
+
 def test_globals_are_shown_while_a_cell_runs(lab):
     lab.begin()
     cell = lab.run("running, done = 0, false\nprint('on')\nwhile not done do running = running + 1 end")

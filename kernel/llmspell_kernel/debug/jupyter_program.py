@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from llmspell_kernel.lua.engine import LuaEngine
 
-_METATABLE = "(metatable)"
+#: What a panel shows at most; it asks after each message of a cell.
+_MAX_GLOBALS = 500
 
 
 class KernelCells:
@@ -67,12 +68,14 @@ class CellDebuggee(ScriptDebuggee):
     def globals(self) -> list[Value]:
         """Return the globals that cells have made; as they were, where the kernel is busy with one long tool call."""
         try:
-            parts = self._ask("globals", self.is_stopped)
+            count, *parts = self._ask("globals", self.is_stopped, _MAX_GLOBALS)
         except Busy:
             return self._globals
         values = [Value(*parts[at : at + 7]) for at in range(0, len(parts), 7)]
-        self._globals = [value for value in values if value.name != _METATABLE]
-        return self._globals
+        if count > len(values):
+            values.append(Value("…", f"{count - len(values)} more", "", 0, 0, 0, ""))
+        self._globals = values
+        return values
 
     def bundle(self, frame: int, expression: str) -> str:
         """Return the MIME bundle of a value as JSON: ``{"data": ..., "metadata": ...}``."""

@@ -28,7 +28,7 @@ class Questions:
 
     def __init__(self, engine: LuaEngine) -> None:
         self._engine = engine
-        self._answer: tuple[Any, ...] = ()
+        self._answer: list[Any] = []
         self._limit: tuple[int, float] | None = None  # states that stay, and until when the question may last
 
     @property
@@ -45,7 +45,7 @@ class Questions:
         self._limit = (kept, monotonic() + INSPECTION_S)
         if run is not None:
             run.guard = self._guard
-        self._answer = ()
+        self._answer = []
         try:
             outcome = api["inspect"](name, *texts)
         except Exception as error:  # noqa: BLE001 - whatever lupa raises: the question failed, not the script
@@ -58,8 +58,8 @@ class Questions:
         return outcome if isinstance(outcome, tuple) else (True, *self._answer)
 
     def take(self, *values: Any) -> None:
-        """Take an operation's results; called by Lua."""
-        self._answer = values
+        """Take some of an operation's results; called by Lua."""
+        self._answer += values
 
     def holds(self, api: Any, thread: int, condition: str) -> tuple[bool, str]:
         """Whether a condition holds in a thread's innermost frame, and what went wrong, or ""."""

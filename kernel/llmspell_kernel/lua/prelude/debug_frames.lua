@@ -265,13 +265,13 @@ function api.copy(frame_id, text, name)
   values.renew()
 end
 
--- Returns the globals that scripts have made, as `children` does; from here on the scope of globals has only those, too.
--- is_stopped: whether what was looked at before still holds.
-function api.globals(is_stopped)
+-- Returns how many globals scripts have made, and the first `size` as `children` does; from here on the scope of globals
+-- has only those, too. is_stopped: whether what was looked at before still holds.
+function api.globals(is_stopped, size)
   if not is_stopped then api.stopped() end
   values.hide_builtins()
   local _, _, reference, named = values.describe(native.env, "_ENV")
-  return values.children(reference, 1, named, "named")
+  return named, values.children(reference, 1, size, "named")
 end
 
 -- Whether an expression is neither false nor nil in a frame.

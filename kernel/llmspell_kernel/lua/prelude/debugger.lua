@@ -11,6 +11,7 @@
 --       back(api): around calls of tools, see tool_gate.py
 local native, host = ...
 local OWN = "=[llmspell]"
+local MAX_AT_ONCE = 350
 local frames = native.debug_frames
 local getinfo, sethook, getlocal = native.debug.getinfo, native.debug.sethook, native.debug.getlocal
 local running, create, resume, status = coroutine.running, coroutine.create, coroutine.resume, coroutine.status
@@ -227,11 +228,21 @@ end
 local operations = {}
 for name, member in native.next, frames do operations[name] = member end
 
+-- Gives results to Python: some at a time, since what lupa needs for one call grows with the square of their number.
+local function answer(...)
+  local count = native.select("#", ...)
+  if count <= MAX_AT_ONCE then return host.answer(...) end
+  local results = native.table.pack(...)
+  for first = 1, count, MAX_AT_ONCE do
+    host.answer(native.table.unpack(results, first, native.math.min(first + MAX_AT_ONCE - 1, count)))
+  end
+end
+
 -- Runs an operation of `debug_frames.lua`, whose results go to `host.answer`: a script that is stopped at a stack
 -- overflow has no room for them on its own stack. Returns true, or false and a message.
 function api.inspect(name, ...)
   local operation = operations[name]
-  local co, count = create(function(...) host.answer(operation(...)) end), native.count_coroutines()
+  local co, count = create(function(...) answer(operation(...)) end), native.count_coroutines()
   host.push(tonumber(format("%p", co)))
   local ok, message = resume(co, ...)
   native.abandon_coroutines(count) -- those of an expression that took too long
