@@ -75,3 +75,17 @@ def test_a_job_that_fails_harms_neither_the_script_nor_the_next_job(bench: Bench
     bench.run("x = 2")
     assert bench.engine.execute("x", name="=In[2]", mode="cell").text == "2"
     assert done == [True]
+
+
+def test_the_log_of_a_failed_job_keeps_nothing_of_its_coroutine(bench: Bench, caplog: Any) -> None:
+    """lupa crashes when Python frees what it got in a coroutine that is gone: a record must not hold the frames."""
+
+    def broken(api: Any) -> None:
+        assert api["load"] is None
+
+    bench.engine.safe_points.post(broken)
+    bench.run("x = 3")
+
+    (record,) = caplog.records
+    assert "AssertionError" in record.getMessage()
+    assert record.exc_info is None

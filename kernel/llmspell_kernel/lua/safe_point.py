@@ -99,7 +99,13 @@ class SafePoints:
 def _run(job: Callable[..., None], *arguments: object) -> None:
     try:
         job(*arguments)
-    except Exception:
-        import logging  # costs as much as the rest of an engine's start
+    except Exception as error:  # noqa: BLE001 - it is reported, and harms nobody else
+        report("a job at a safe point failed", error)
 
-        logging.getLogger(__name__).exception("a job at a safe point failed; the script goes on")
+
+def report(what: str, error: BaseException) -> None:
+    """Log a failure as text: who keeps a record must not keep frames, and `api`, for longer than its coroutine."""
+    import logging  # costs as much as the rest of an engine's start
+    from traceback import format_exception
+
+    logging.getLogger(__name__).error("%s; the script goes on\n%s", what, "".join(format_exception(error)))

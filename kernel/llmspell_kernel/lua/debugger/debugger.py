@@ -21,6 +21,7 @@ from llmspell_kernel.lua.debugger.stops import DebuggedAlready, NotStopped, Stop
 from llmspell_kernel.lua.debugger.tool_gate import ToolGate
 from llmspell_kernel.lua.debugger.waiting import Waiting
 from llmspell_kernel.lua.prelude_loader import prelude_text
+from llmspell_kernel.lua.safe_point import report
 from llmspell_tools.errors import ToolExecutionError
 
 TYPE_CHECKING = False
@@ -245,10 +246,8 @@ class LuaDebugger:
                 return
             try:
                 function(*args)
-            except BaseException:
-                import logging
-
-                logging.getLogger(__name__).exception("the debugger failed; the script goes on")
+            except BaseException as error:  # noqa: BLE001 - it is reported, and the script's own faults are no Python
+                report("the debugger failed", error)
 
         return guarded
 
