@@ -32,8 +32,6 @@ IN_FLIGHT = 100
 #: A kernel that used less CPU than this in a quarter of a second has nothing left to do.
 SETTLED_S = 0.004
 PRINT_ROUNDS = 5
-#: Extra starts in each round: one start is over in a moment that something else may have taken.
-STARTS = 2
 TOOL_CALLS = 500
 PRINTS = {"llmspell": "for i = 0, 999 do print(i) end", "ipykernel": "for i in range(1000): print(i)"}
 
