@@ -220,3 +220,23 @@ def test_the_debuggers_panel_stops_shows_and_steps(notebook, expect, page):
     expect(calls).to_contain_text("Cell [*]:2")
     book.step("continue")
     expect(book.output(0)).to_have_text("14")
+
+
+def test_a_step_in_the_panel_goes_into_a_python_tool_and_back(notebook, expect, page):
+    book = notebook('answer = Tool.execute("calculator", {input = "6 * 7"})\nprint(answer.result.result)')
+    book.debug()
+    book.toggle_breakpoint(0, 1)
+    expect(page.locator(".jp-DebuggerBreakpoints")).to_contain_text("1")
+    calls, variables = page.locator(".jp-DebuggerCallstack"), page.locator(".jp-DebuggerVariables")
+    book.start(0)
+    expect(calls).to_contain_text("Cell [*]:1")
+    book.step("stepIn")
+
+    expect(calls).to_contain_text("calculator.py", timeout=20_000)  # debugpy is imported for this step
+    expect(calls).to_contain_text("Cell [*]:1")
+    expect(variables).to_contain_text("6 * 7")
+    book.step("stepOut")
+    expect(calls).not_to_contain_text("calculator.py")
+    expect(calls).to_contain_text("Cell [*]")
+    book.step("continue")
+    expect(book.output(0)).to_contain_text("42")
