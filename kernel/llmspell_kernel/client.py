@@ -46,6 +46,8 @@ HEART_S = 5.0
 QUEUED_S = 1.0
 _DEBUG_EVENT = b'"debug_event"'
 _BEAT_S = 0.5
+#: Seconds of silence after which it is looked whether anybody listens at all.
+_DOUBT_S = 1.0
 _TICK_MS = 100
 #: Seconds that what was published before a reply may come after it.
 _LATE_S = 1.0
@@ -213,8 +215,8 @@ class KernelClient:
                 waiting.reply, waiting.replied = message.content, now
         if now - self._beaten >= _BEAT_S:
             self._beat()
-        if waiting.reply is None and self._owed_since is not None and now - self._owed_since > HEART_S:
-            raise self._died()
+        if waiting.reply is None and self._owed_since is not None:
+            self._doubt(now - self._owed_since)
         is_queued = not self._is_busy and waiting.reply is None and now - waiting.since > QUEUED_S
         if is_queued and may_tell and not waiting.is_told:
             waiting.is_told = True
@@ -250,6 +252,16 @@ class KernelClient:
         answer = hearer.asked(str(prompt or ""), password=message.content.get("password") is True)
         content: JsonObject = {"value": END_OF_INPUT if answer is None else answer}
         self._stdin.send_multipart(self._wire.message((), "input_reply", encode(content), message.header_bytes))
+
+    def _doubt(self, silent_s: float) -> None:
+        """Find out whether a kernel whose heart has been silent for so long is still there."""
+        if silent_s > HEART_S:
+            raise self._died()
+        if silent_s > _DOUBT_S:
+            try:
+                self._knock(_DOUBT_S)
+            except KernelUnreachable:
+                raise self._died() from None
 
     def _interrupt(self) -> None:
         with self._lock:

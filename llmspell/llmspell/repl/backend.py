@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Protocol
 
 TYPE_CHECKING = False
@@ -133,10 +134,11 @@ class Local:
 
 
 class _Engines:
-    """Makes engines under one configuration; see `EngineFactory`."""
+    """Makes engines under one configuration; see `EngineFactory`. Their cells `require` from the current folder."""
 
     def __init__(self, settings: Settings | None) -> None:
         self._settings = settings
+        self._folder = os.getcwd()
 
     def __call__(
         self, tools: ToolRegistry, write: Write, front: KernelFront, /, *, script_dir: str | None = None
@@ -145,7 +147,8 @@ class _Engines:
         from llmspell.actions.script import engine_settings
         from llmspell_kernel.lua import LuaEngine  # imports lupa
 
-        return LuaEngine(tools, write=write, settings=engine_settings(self._settings, script_dir, None), front=front)
+        settings = engine_settings(self._settings, script_dir or self._folder, None)
+        return LuaEngine(tools, write=write, settings=settings, front=front)
 
 
 class Remote:

@@ -242,7 +242,7 @@ class Console:
             if not isinstance(each, dict):
                 continue
             if each.get("source") == "page":
-                self.screen.bundle(each.get("data"))
+                self.screen.page(each.get("data"))
             elif each.get("source") == "ask_exit":
                 raise EOFError
 

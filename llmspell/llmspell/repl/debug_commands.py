@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from llmspell.repl.language import Choice
 from llmspell_tools.errors import InvalidParameters
 
 if TYPE_CHECKING:
@@ -73,6 +74,16 @@ class Stopped:
         if is_whole and body.get("variablesReference"):
             return str(self._ask("evaluate", {**arguments, "context": "clipboard"}).get("result", ""))
         return str(body.get("result", ""))
+
+    def completions(self, text: str) -> list[Choice]:
+        """Return the names that may go on behind a text, in the chosen frame."""
+        body = self._ask("completions", {"text": text, "column": len(text) + 1, "frameId": self.frame().get("id", 0)})
+        found: list[Choice] = []
+        for each in _objects(body.get("targets")):
+            length = each.get("length")
+            back = length if isinstance(length, int) else 0
+            found.append(Choice(str(each.get("label", "")), -back, str(each.get("detail", ""))))
+        return found
 
     def variables(self) -> list[tuple[str, list[JsonObject]]]:
         """Return the cheap groups of variables of the chosen frame: locals, upvalues, arguments."""

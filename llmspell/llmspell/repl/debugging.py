@@ -16,6 +16,7 @@ from itertools import count
 
 from llmspell.repl.breakpoints import Breakpoints
 from llmspell.repl.debug_commands import COMMANDS, GOES_ON, Stopped, parse
+from llmspell.repl.language import Choice
 from llmspell_tools.errors import InvalidParameters, LlmspellError, ToolExecutionError
 
 TYPE_CHECKING = False
@@ -156,6 +157,18 @@ class Debugging:
             self.ask("attach", {})
             self.ask("configurationDone", {})
         self._is_started = True
+
+    def complete(self, text: str) -> list[Choice]:
+        """Return the ways to go on behind a text, while a cell is stopped: commands, and names that are seen there."""
+        found = [] if " " in text else [
+            Choice(command.names[0], -len(text), command.help)
+            for command in COMMANDS if text and command.names[0].startswith(text)
+        ]  # fmt: skip
+        stopped = self.stopped
+        try:
+            return found + (stopped.completions(text) if stopped is not None else [])
+        except LlmspellError:
+            return found
 
     # --- while a cell is stopped -----------------------------------------------------------------------------------
 

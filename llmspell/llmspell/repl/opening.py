@@ -57,7 +57,7 @@ def _converse(options: Options, backend: Backend, history: str | None) -> int:
             if is_interactive:
                 from llmspell.repl.prompting import PromptReader  # prompt_toolkit, pygments: 100 ms
 
-                reader = PromptReader(console.language, path, signals.typing, plain.ask)
+                reader = PromptReader(console.language, path, signals.typing, plain.ask, console.debug.complete)
                 if not options.quiet:
                     _greet(screen, backend)
             status = console.run(reader, signals)

@@ -52,6 +52,7 @@ class PromptReader:
         history_file: Where what was typed is kept; None for nowhere.
         typing: Entered while keys are read.
         ask: Answers the questions of cells.
+        complete_command: The ways to go on in a line for the debugger, while a cell is stopped.
         input: Where keys come from; the terminal if left out.
         output: Where they are shown; the same.
     """
@@ -62,6 +63,7 @@ class PromptReader:
         history_file: str | None,
         typing: Callable[[], AbstractContextManager[None]],
         ask: Callable[[str, bool], str | None],
+        complete_command: Callable[[str], list[Choice]],
         *,
         input: Input | None = None,
         output: Output | None = None,
@@ -73,7 +75,7 @@ class PromptReader:
         self._output = output
         self.history: History = InMemoryHistory() if history_file is None else PrivateHistory(history_file)
         self._session = self._made(self.history, _bindings(language), _Words(language.complete), multiline=True)
-        self._commands: PromptSession[str] | None = None
+        self._commands = self._made(InMemoryHistory(), None, _Words(complete_command), multiline=False)
 
     def read(self, title: str) -> str:
         """See `Reader.read`."""
@@ -82,14 +84,12 @@ class PromptReader:
 
     def read_command(self, title: str) -> str:
         """See `Reader.read_command`; one line, with a history of its own."""
-        if self._commands is None:
-            self._commands = self._made(InMemoryHistory(), None, _Words(self._language.complete), multiline=False)
         return self._commands.prompt([("class:prompt", title)], handle_sigint=False)
 
     def cancel_command(self) -> None:
         """Let `read_command` end with EOFError; any thread."""
-        app = None if self._commands is None else self._commands.app
-        if app is not None and app.is_running and app.loop is not None:
+        app = self._commands.app
+        if app.is_running and app.loop is not None:
             app.loop.call_soon_threadsafe(lambda: app.exit(exception=EOFError()) if app.is_running else None)
 
     def _made(
@@ -177,13 +177,12 @@ def _bindings(language: Language) -> KeyBindings:
         if rest.strip():  # in the middle of a cell Enter is a new line
             buffer.newline(copy_margin=True)
             return
-        status, indent = language.judge(text)
-        if status != "incomplete":
+        _dedent_closer(event, language)
+        status, indent = language.judge(buffer.text)
+        if status == "incomplete":
+            buffer.insert_text("\n" + indent)
+        else:
             buffer.validate_and_handle()
-            return
-        if _dedent_closer(event, language):
-            status, indent = language.judge(buffer.text)
-        buffer.insert_text("\n" + indent)
 
     @bindings.add("escape", "enter", filter=is_idle)
     def _(event: KeyPressEvent) -> None:
@@ -208,21 +207,20 @@ def _bindings(language: Language) -> KeyBindings:
     return bindings
 
 
-def _dedent_closer(event: KeyPressEvent, language: Language) -> bool:
+def _dedent_closer(event: KeyPressEvent, language: Language) -> None:
     """Move a line that only closes a block back by one step, if it stands where the kernel has indented it to."""
     buffer = event.current_buffer
     before, newline, line = buffer.document.text_before_cursor.rpartition("\n")
     word = line.strip()
     if not newline or not word.startswith(_CLOSERS):
-        return False
+        return
     first = word.split()[0].rstrip("(,;)")
     if first not in _CLOSERS and word[0] not in "})]":
-        return False
+        return
     _, indent = language.judge(before)
     blanks = line[: len(line) - len(line.lstrip())]
     step = "\t" if indent.endswith("\t") else _STEP
     if not indent or blanks != indent or not blanks.endswith(step):
-        return False
+        return
     buffer.delete_before_cursor(len(line))
     buffer.insert_text(blanks.removesuffix(step) + line.lstrip())
-    return True

@@ -94,12 +94,12 @@ class Screen:
         self.line(self._painted(_RED, text) + (f" {hint}" if hint else ""), "stderr")
 
     def heading(self, text: str) -> None:
-        """Write a line that stands above others."""
-        self.line(self._painted(_BOLD, text))
+        """Write a line that stands above others, broken as an aside is."""
+        self.line(self._painted(_BOLD, "\n".join(_folded(text, self._width))))
 
     def aside(self, text: str) -> None:
-        """Write a line that matters less."""
-        self.line(self._painted(_DIM, text))
+        """Write a line that matters less, broken between words where it does not fit."""
+        self.line(self._painted(_DIM, "\n".join(_folded(text, self._width))))
 
     def end_line(self) -> None:
         """Go to the beginning of a line."""
@@ -127,6 +127,12 @@ class Screen:
             text += "\n" + self._painted(_DIM, "\n".join(f"  {each}" for each in shown[1:]))
         self.line(text, "stderr")
 
+    def page(self, data: JsonValue) -> None:
+        """Show the answer to a question: its text, broken between words where the terminal is narrow."""
+        text = data.get("text/plain") if isinstance(data, dict) else None
+        lines = [part for line in str(text or "").split("\n") for part in _folded(line, self._width)]
+        self.line("\n".join(lines))
+
     def bundle(self, data: JsonValue) -> None:
         """Show a MIME bundle."""
         if not isinstance(data, dict):
@@ -148,7 +154,7 @@ class Screen:
 
     def definitions(self, rows: list[tuple[str, str]]) -> None:
         """Show names and what they mean, side by side where there is room, else below each other."""
-        width = (terminal.width() or 80) if terminal.is_terminal() else None
+        width = self._width
         widest = max(len(name) for name, _ in rows)
         if width is not None and width < widest + 30:
             widest = 0
@@ -176,6 +182,11 @@ class Screen:
             self.write("\x1b[2J\x1b[3J\x1b[H")
             self._is_mid_line = False
 
+    @property
+    def _width(self) -> int | None:
+        """Columns that a line should not exceed; None where it may be as long as it is."""
+        return (terminal.width() or 80) if terminal.is_terminal() else None
+
     def _show(self, content: JsonObject) -> None:
         data = content.get("data")
         if is_bar(content):
@@ -200,6 +211,17 @@ def _wrapped(text: str, width: int | None) -> list[str]:
     import textwrap  # few texts are too long
 
     return textwrap.wrap(text, width)
+
+
+def _folded(line: str, width: int | None) -> list[str]:
+    """Return a line in parts that fit, the later ones indented as the first."""
+    if width is None or len(line) <= width:
+        return [line]
+    import textwrap
+
+    indent = " " * (len(line) - len(line.lstrip()))
+    parts = textwrap.wrap(line.lstrip(), width, initial_indent=indent, subsequent_indent=indent, break_long_words=False)
+    return parts or [line]
 
 
 def _table_of(html: str) -> Table | None:

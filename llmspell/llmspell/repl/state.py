@@ -17,7 +17,7 @@ _NAMES = "local t = {} for k in pairs(_G) do if type(k) == 'string' then t[#t + 
 _VALUES = """
 local t = {}
 for k, v in pairs(_G) do
-  if type(k) == "string" then
+  if type(k) == "string" and not k:find("^__llmspell") then
     local ok, text = pcall(tostring, v)
     if type(v) == "string" then text = string.format("%q", v:sub(1, 200)) end
     if type(v) == "table" and not getmetatable(v) then
