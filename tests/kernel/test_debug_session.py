@@ -256,6 +256,17 @@ def test_sources_without_a_file_have_text(dap, script):
     assert dap.stack[0]["source"]["sourceReference"] == piece["sourceReference"]
 
 
+def test_the_text_of_a_source_says_its_language(dap, script):
+    path, tool = script("print(1)"), script("value = 1\n", "tool.py")
+    dap.start(program=path, lines={path: [1]})
+    dap.stop()
+
+    assert dap.request("source", sourceReference=0, source={"path": path})["mimeType"] == "text/x-lua"
+    assert dap.request("source", sourceReference=0, source={"path": tool}) == {
+        "content": "value = 1\n", "mimeType": "text/x-python"
+    }  # fmt: skip
+
+
 def test_loaded_sources_are_told(dap, script):
     path = script("print(1)")
     dap.start(program=path)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from llmspell_kernel.debug.session import DebugSession
     from llmspell_tools.types import JsonObject
 
-_MIME = "text/x-lua"
+_LUA, _PYTHON = "text/x-lua", "text/x-python"
 
 
 def source(session: DebugSession, arguments: Arguments) -> JsonObject:
@@ -23,7 +23,7 @@ def source(session: DebugSession, arguments: Arguments) -> JsonObject:
         text = _read(name[1:])
     if text is None:
         raise RequestFailed("source", "the text of this source is not kept any more")
-    return {"content": text, "mimeType": _MIME}
+    return {"content": text, "mimeType": _PYTHON if name.endswith(".py") else _LUA}
 
 
 def loaded_sources(session: DebugSession, arguments: Arguments) -> JsonObject:  # noqa: ARG001 - a handler's
