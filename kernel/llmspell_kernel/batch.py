@@ -163,10 +163,10 @@ class ShellBatch:
             self._is_open = False
             published, self._published = self._published, []
             replies, self._replies = self._replies, []
+            for frames in replies:  # first: somebody waits for them, and libzmq's thread takes one after the other
+                self._shell.send(frames)
             for frames in published:
                 self._publish(frames)
-            for frames in replies:
-                self._shell.send(frames)
 
     def tick(self) -> None:
         """Send what has waited too long; on the service thread."""

@@ -96,8 +96,8 @@ def test_what_close_requests_say_waits_until_no_further_one_is_there():
 
     assert before == []
     assert shell.take() == [
-        "says busy b", "says idle b", "says busy c", "says idle c", "says busy d", "says idle d",
-        "reply b", "reply c", "reply d", "waits",
+        "reply b", "reply c", "reply d",
+        "says busy b", "says idle b", "says busy c", "says idle c", "says busy d", "says idle d", "waits",
     ]  # fmt: skip
 
 
@@ -109,7 +109,7 @@ def test_nothing_waits_longer_than_promised_where_requests_never_end():
 
     shell.serve()
 
-    assert shell.take() == ["says busy b", "says idle b", "reply b", "waits"]
+    assert shell.take() == ["reply b", "says busy b", "says idle b", "waits"]
 
 
 def test_a_tick_sends_what_has_waited_too_long_and_what_follows_leaves_at_once():
@@ -123,7 +123,7 @@ def test_a_tick_sends_what_has_waited_too_long_and_what_follows_leaves_at_once()
     shell.batch.publish([b"stream b"])
 
     assert too_early == []
-    assert shell.take() == ["says busy b", "says idle b", "reply b", "says stream b"]
+    assert shell.take() == ["reply b", "says busy b", "says idle b", "says stream b"]
 
 
 def test_release_keeps_the_order_of_what_was_said():
@@ -133,7 +133,7 @@ def test_release_keeps_the_order_of_what_was_said():
     shell.batch.release()
     shell.batch.publish([b"question"])
 
-    assert shell.take() == ["says busy b", "says idle b", "reply b", "says question"]
+    assert shell.take() == ["reply b", "says busy b", "says idle b", "says question"]
 
 
 def test_the_service_thread_is_woken_once_for_a_succession_and_may_rest_after_it():
@@ -165,4 +165,4 @@ def test_being_woken_sends_what_waits():
     shell.take()
 
     assert shell.batch.receive() is None
-    assert shell.take() == ["says busy b", "says idle b", "reply b", "waits"]
+    assert shell.take() == ["reply b", "says busy b", "says idle b", "waits"]
