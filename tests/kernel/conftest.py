@@ -64,3 +64,21 @@ def script(tmp_path):
         return str(path)
 
     return write
+
+
+@pytest.fixture(scope="session")
+def lab_kernel(tmp_path_factory):
+    """A kernel process that tests of notebooks' debugger share."""
+    from jupyter_debug_client import KernelProcess
+
+    kernel = KernelProcess(tmp_path_factory.mktemp("kernel"))
+    yield kernel
+    kernel.close()
+
+
+@pytest.fixture
+def lab(lab_kernel):
+    """A front end of it; what it debugs ends with the test."""
+    client = lab_kernel.client()
+    yield client
+    client.request("disconnect", restart=False, terminateDebuggee=False)

@@ -10,6 +10,17 @@ from jupyter_client import BlockingKernelClient
 
 from llmspell_kernel.connection import new_connection, read_connection, write_connection
 
+#: A cell with a function, a call of it, and output.
+CODE = """\
+local t = {1, 2}
+function double(x)
+  local y = x * 2
+  return y
+end
+local z = double(20)
+print(z)
+"""
+
 
 class KernelProcess:
     """A kernel process and any number of clients."""

@@ -4,34 +4,9 @@ import json
 
 import pytest
 from dap_client import DapClient
-from jupyter_debug_client import KernelProcess
+from jupyter_debug_client import CODE, KernelProcess
 
 pytestmark = pytest.mark.subprocess
-
-CODE = """\
-local t = {1, 2}
-function double(x)
-  local y = x * 2
-  return y
-end
-local z = double(20)
-print(z)
-"""
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory):
-    kernel = KernelProcess(tmp_path_factory.mktemp("kernel"))
-    yield kernel
-    kernel.close()
-
-
-@pytest.fixture
-def lab(process):
-    """A front end; the kernel is shared, what it debugs ends with the test."""
-    client = process.client()
-    yield client
-    client.request("disconnect", restart=False, terminateDebuggee=False)
 
 
 # --- cells ----------------------------------------------------------------------------------------------------------
@@ -161,9 +136,9 @@ def test_a_busy_loop_can_be_paused_and_interrupted(lab):
     assert lab.request("debugInfo")["stoppedThreads"] == []
 
 
-def test_a_silent_cell_and_a_cell_of_another_session_stop_too(process, lab):
+def test_a_silent_cell_and_a_cell_of_another_session_stop_too(lab_kernel, lab):
     lab.begin(CODE, [6])
-    other = process.client()
+    other = lab_kernel.client()
     cell = other.run(CODE, silent=True)
 
     assert lab.stop("breakpoint") == [("main chunk", 6)]
@@ -171,8 +146,8 @@ def test_a_silent_cell_and_a_cell_of_another_session_stop_too(process, lab):
     assert other.ended(cell)["status"] == "ok"
 
 
-def test_modules_that_cells_require_are_listed_and_stop_too(process, lab):
-    path = process.folder / "weather.lua"
+def test_modules_that_cells_require_are_listed_and_stop_too(lab_kernel, lab):
+    path = lab_kernel.folder / "weather.lua"
     path.write_text("local m = {}\nfunction m.rain()\n  return 7\nend\nreturn m\n")
     lab.ended(lab.run("weather = require('weather')"))
     lab.begin()
@@ -187,115 +162,11 @@ def test_modules_that_cells_require_are_listed_and_stop_too(process, lab):
     assert lab.ended(cell)["status"] == "ok"
 
 
-# --- values ---------------------------------------------------------------------------------------------------------
-
-
-def test_globals_are_shown_while_the_kernel_is_idle(lab):
-    lab.begin()
-    lab.ended(lab.run("shown = {a = {1, 2}}; print = print"))
-    found = next(each for each in lab.request("inspectVariables")["variables"] if each["name"] == "shown")
-
-    assert found["value"] == "{a = {…}}"
-    assert found["type"] == "table"
-    assert [each["name"] for each in lab.children(found["variablesReference"])] == ["a"]
-    assert "print" not in lab.globals()
-
-
-def test_of_very_many_globals_the_first_are_shown(lab):
-    lab.begin()
-    lab.ended(lab.run("for i = 1, 20000 do _G['many' .. i] = i end"))
-    shown = lab.request("inspectVariables")["variables"]
-    lab.ended(lab.run("for i = 1, 20000 do _G['many' .. i] = nil end"))
-
-    assert len(shown) == 501
-    assert shown[-1]["value"].endswith(" more")
-
-
-def test_globals_are_shown_while_a_cell_runs(lab):
-    lab.begin()
-    cell = lab.run("running, done = 0, false\nprint('on')\nwhile not done do running = running + 1 end")
-    lab.said("on\n")
-
-    assert int(lab.globals()["running"]) > 0
-    assert lab.evaluate("running > 0", frame=None) == "true"
-    assert lab.evaluate("done = true", frame=None) == ""
-    assert lab.ended(cell)["status"] == "ok"
-
-
-def test_while_a_tool_blocks_the_last_globals_are_shown_and_the_kernel_is_not_held_up(lab):
-    lab.begin()
-    lab.ended(lab.run("before = 1"))
-    lab.globals()
-    cell = lab.run("waiting = io.read()", allow_stdin=True)
-    lab.kernel.get_stdin_msg(timeout=5)
-    question = lab.post("inspectVariables")
-    assert lab.control("kernel_info_request")["status"] == "ok"
-
-    names = {each["name"] for each in lab.answer(question)["variables"]}
-    assert "before" in names
-    assert "waiting" not in names
-    assert "busy" in lab.refused("evaluate", expression="before", context="repl")
-    lab.kernel.input("x")
-    assert lab.ended(cell)["status"] == "ok"
-
-
-def test_a_rich_variable_is_shown_as_the_notebook_shows_it(lab):
-    lab.begin()
-    lab.ended(lab.run("rows = {{a = 1, b = 'x'}, {a = 2, b = 'é'}}\nshown = {_mime_ = {['text/html'] = '<b>hi</b>'}}"))
-
-    rows = lab.request("richInspectVariables", variableName="rows")
-    assert "<table" in rows["data"]["text/html"]
-    assert "é" in rows["data"]["text/plain"]
-    assert lab.request("richInspectVariables", variableName="shown")["data"]["text/html"] == "<b>hi</b>"
-    assert lab.request("richInspectVariables", variableName="rows[1].b")["data"] == {"text/plain": '"x"'}
-
-
-@pytest.mark.parametrize("name", ["", "f()", "a = 1", "(metatable)", "[1]", "no.such.thing", "a b"])
-def test_what_is_no_variable_has_an_empty_bundle(lab, name):
-    assert lab.request("richInspectVariables", variableName=name) == {"data": {}, "metadata": {}}
-
-
-def test_a_local_is_rendered_and_copied_to_the_globals_while_stopped(lab):
-    code = "local kept = {{a = 1}}\nlocal z = kept"
-    lab.begin(code, [2])
-    cell = lab.run(code)
-    lab.stop("breakpoint")
-    frame = lab.stack[0]["id"]
-
-    assert "<table" in lab.request("richInspectVariables", variableName="kept", frameId=frame)["data"]["text/html"]
-    lab.request("copyToGlobals", srcVariableName="kept", dstVariableName="kept", srcFrameId=frame)
-    assert lab.globals()["kept"] == "{{…}}" == lab.variables("Globals")["kept"]
-    assert "names" in lab.refused("copyToGlobals", srcVariableName="f()", dstVariableName="x", srcFrameId=frame)
-    lab.go()
-    assert lab.ended(cell)["status"] == "ok"
-
-
-def test_a_stopped_cell_is_evaluated_in_its_frame(lab):
-    lab.begin(CODE, [3])
-    cell = lab.run(CODE)
-    lab.stop("breakpoint")
-
-    assert lab.evaluate("x + 1", context="repl") == "21"
-    assert lab.evaluate("x = 5", context="repl") == ""
-    lab.evaluate("made_here = {1}", context="repl")
-    assert lab.variables("Globals")["made_here"] == "{1}"
-    lab.go()
-    lab.ended(cell)
-    lab.said("10\n")
-
-
-def test_an_expression_that_loops_is_stopped_while_idle_too(lab, process):
-    lab.begin()
-
-    assert "longer than" in lab.refused("evaluate", expression="(function() while true do end end)()")
-    assert lab.evaluate("1 + 1", frame=None) == "2"
-
-
 # --- front ends that come and go --------------------------------------------------------------------------------------
 
 
-def test_a_page_that_is_loaded_again_finds_the_cell_stopped(process, lab):
-    again = process.client()
+def test_a_page_that_is_loaded_again_finds_the_cell_stopped(lab_kernel, lab):
+    again = lab_kernel.client()
     lab.begin(CODE, [6])
     cell = lab.run(CODE)
     lab.stop("breakpoint")
@@ -314,8 +185,20 @@ def test_a_page_that_is_loaded_again_finds_the_cell_stopped(process, lab):
     assert lab.event("continued")
 
 
-def test_two_front_ends_that_count_alike_get_their_own_answers(process, lab):
-    other = process.client()
+def test_a_front_end_that_gets_no_further_than_initialize_leaves_the_next_one_a_working_debugger(lab_kernel, lab):
+    lab.request("initialize")
+    again = lab_kernel.client()
+
+    assert again.request("debugInfo")["isStarted"]
+    assert again.breakpoints(CODE, [6])[0]["verified"]
+    cell = again.run(CODE)
+    again.stop("breakpoint")
+    again.go()
+    assert again.ended(cell)["status"] == "ok"
+
+
+def test_two_front_ends_that_count_alike_get_their_own_answers(lab_kernel, lab):
+    other = lab_kernel.client()
     lab.begin()
     first = lab.post("evaluate", expression="'first'")
     other._seq = lab._seq - 1
@@ -435,8 +318,7 @@ def test_of_a_notebook_and_an_editor_the_first_one_debugs(tmp_path):
 
         editor.request("attach", key=key)
         assert not lab.request("debugInfo")["isStarted"]
-        lab.request("initialize")
-        assert "another client" in lab.refused("attach")
+        assert "another client" in lab.refused("initialize")
         assert "another client" in lab.refused("inspectVariables")
         cell = lab.run("Debug.breakpoint()")
         editor.stop("breakpoint")

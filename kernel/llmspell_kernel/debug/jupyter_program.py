@@ -65,6 +65,11 @@ class CellDebuggee(ScriptDebuggee):
         """Whether a cell is stopped, in Lua or in a tool."""
         return self.debugger.stop is not None
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether another debugger has the engine."""
+        return not self.debugger.is_attached and self.engine.loader.debugging.locked()
+
     def globals(self) -> list[Value]:
         """Return the globals that cells have made; as they were, where the kernel is busy with one long tool call."""
         try:

@@ -37,8 +37,11 @@ _NOT_HERE = ("supportsRestartRequest",)
 #: A notebook has no terminal for us and starts no other debugger.
 _NOT_CLAIMED = ("supportsRunInTerminalRequest", "supportsStartDebuggingRequest")
 _LOADED = "a text that was given to load takes no breakpoints; call Debug.breakpoint() in it"
-#: JupyterLab shows the values of these types in its tree, of others the type.
-_LAB_TYPES = {"integer": "int", "boolean": "bool", "string": "str"}
+#: JupyterLab's tree shows the values of these types, numbers as those of JavaScript; of others it shows the type, and
+#: the value only where there is no type.
+_LAB_TYPES = {"integer": "int", "float": "float", "boolean": "bool", "string": "str"}
+_LAB_NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?\Z", re.ASCII)
+_SETTERS = ("setFunctionBreakpoints", "setExceptionBreakpoints", "configurationDone", "pause")
 _MOVEMENTS = ("continue", "next", "stepIn", "stepOut")
 
 
@@ -58,10 +61,11 @@ class NotebookRequests:
         self.table: dict[str, Handler] = {
             **HANDLERS,
             **{name: _telling(HANDLERS[name]) for name in _MOVEMENTS},
+            **{name: _attaching(HANDLERS[name]) for name in _SETTERS},
             "initialize": self.initialize,
             "attach": self.attach,
             "terminate": self.terminate,
-            "setBreakpoints": self.set_breakpoints,
+            "setBreakpoints": _attaching(self.set_breakpoints),
             "source": self.source,
             "variables": self.variables,
             "debugInfo": self.debug_info,
@@ -79,7 +83,12 @@ class NotebookRequests:
     # --- life ------------------------------------------------------------------------------------------------------
 
     def initialize(self, session: DebugSession, arguments: Arguments) -> JsonObject:
-        """Learn what the client is; a second one, or the same after a reload, joins the session."""
+        """Learn what the client is; a second one, or the same after a reload, joins the session.
+
+        JupyterLab does not look at the answer to `attach`: a refusal must come here.
+        """
+        if session.debuggee is None and self._program().is_taken:
+            raise RequestFailed("refused", "another client debugs this kernel; it must disconnect first", show=True)
         session.client = Client()
         fields = {name: value for name, value in arguments.fields.items() if name not in _NOT_CLAIMED}
         body = HANDLERS["initialize"](session, Arguments(fields)) or {}
@@ -105,7 +114,7 @@ class NotebookRequests:
             {"source": path, "breakpoints": points} for path, points in self._breakpoints.items()
         ]
         return {
-            "isStarted": session.debuggee is not None,
+            "isStarted": session.client.is_known,  # JupyterLab asks between initialize and attach, and keeps that
             "hashMethod": HASH_METHOD,
             "hashSeed": HASH_SEED,
             "tmpFilePrefix": self._cells.prefix,
@@ -203,8 +212,25 @@ def _for_client(session: DebugSession, answer: JsonObject) -> JsonObject:
     if session.client.fields.get("clientID") == "jupyterlab" and isinstance(shown, list):
         for each in shown:
             if isinstance(each, dict):
-                each["type"] = _LAB_TYPES.get(str(each["type"]), each["type"])
+                kind = each.pop("type")
+                is_number = kind in {"integer", "float"}
+                if kind in _LAB_TYPES and (not is_number or _LAB_NUMBER.match(str(each["value"]))):
+                    each["type"] = _LAB_TYPES[str(kind)]
     return answer
+
+
+def _attaching(handler: Handler) -> Handler:
+    """Return a handler that attaches first, where that has not happened.
+
+    A front end that was told `isStarted` does not attach itself, and the one before it may have gone without doing so.
+    """
+
+    def attached(session: DebugSession, arguments: Arguments) -> JsonObject | None:
+        if session.debuggee is None:
+            HANDLERS["attach"](session, Arguments({}))
+        return handler(session, arguments)
+
+    return attached
 
 
 def _telling(handler: Handler) -> Handler:
