@@ -103,6 +103,26 @@ def test_a_script_that_is_killed_ends_the_session(editor, debugged):
     assert editor.is_closed()
 
 
+def test_a_program_that_has_a_client_refuses_an_editor(editor, debugged):
+    _, port, _ = debugged
+    first = DapClient.tcp(port)
+    first.request("initialize", adapterID="llmspell")
+
+    assert "another client debugs this program" in editor.refused("attach", port=port)
+    assert editor.is_closed()
+    first.close()
+
+
+@pytest.mark.parametrize("named", ["port", None])
+def test_a_kernel_that_has_a_client_refuses_an_editor(editor, kernel, tmp_path, named):
+    first = DapClient.tcp(kernel)
+    key = json.loads((tmp_path / "home" / "kernels" / "one.json").read_text())["key"]
+    first.start("attach", key=key)
+
+    assert "another client debugs" in editor.refused("attach", kernelId="one", **({"port": kernel} if named else {}))
+    first.close()
+
+
 @pytest.mark.parametrize("named", ["kernelId", "connectionFile", "key"])
 def test_the_adapter_knows_the_key_for_the_port_of_a_kernel(editor, kernel, tmp_path, named):
     path = tmp_path / "home" / "kernels" / "one.json"
