@@ -45,6 +45,8 @@ HEART_S = 5.0
 #: Seconds after which `on_wait` is told that the kernel has not begun with a request.
 QUEUED_S = 1.0
 _DEBUG_EVENT = b'"debug_event"'
+#: Milliseconds that an event may come after the answer to a request that was made behind it.
+_LATE_EVENT_MS = 10
 _BEAT_S = 0.5
 #: Seconds of silence after which it is looked whether anybody listens at all.
 _DOUBT_S = 1.0
@@ -165,6 +167,13 @@ class KernelClient:
         self._is_busy = False
         assert waiting.reply is not None
         return waiting.reply
+
+    def hear_debugger(self, hearer: Hearer) -> None:
+        """Take in what the debugger has published behind a request's end."""
+        while self._iopub.poll(_LATE_EVENT_MS):
+            message = self._receive(self._iopub, "iopub", b"\0", also=_DEBUG_EVENT)
+            if message is not None:
+                hearer.published(message.msg_type, message.content)
 
     def close(self) -> None:
         """Close the sockets; what was sent still gets a moment to leave."""

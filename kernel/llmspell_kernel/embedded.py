@@ -86,6 +86,7 @@ class EmbeddedKernel:
         self._break_main = break_main
         self._log = log
         self._hearers: list[Hearer] = []
+        self._last_hearer: Hearer | None = None
         self._reply: JsonObject | None = None
         self._owner = threading.get_ident()
         self._errands = Errands(_nothing, log)
@@ -103,7 +104,7 @@ class EmbeddedKernel:
         try:
             self._dispatcher.take(self._wire.message((_SENDER,), msg_type, encode(content), EMPTY_OBJECT), self)
         finally:
-            self._hearers.pop()
+            self._last_hearer = self._hearers.pop()
         assert self._reply is not None
         return self._reply
 
@@ -213,8 +214,10 @@ class EmbeddedKernel:
             self._hearers[-1].published(msg_type, _content(frames))
 
     def _tell_debugging(self, event: JsonObject) -> None:
-        if self._hearers:
-            self._hearers[-1].published("debug_event", event)
+        """Tell whoever listens, or has listened last: the debugger's thread may say something when the cell is over."""
+        hearer = self._hearers[-1] if self._hearers else self._last_hearer
+        if hearer is not None:
+            hearer.published("debug_event", event)
 
     def _break(self) -> None:
         """Break a tool that does not look at its signal, as the service thread of a kernel does."""

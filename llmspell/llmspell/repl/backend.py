@@ -50,6 +50,10 @@ class Backend(Protocol):
         """
         ...
 
+    def hear_debugger(self, hearer: Hearer) -> None:
+        """Take in what the debugger has said since the last request was over."""
+        ...
+
     def interrupt(self) -> None:
         """Stop the request that runs; without an effect when none does."""
         ...
@@ -100,6 +104,9 @@ class Local:
     def control(self, msg_type: str, content: JsonObject) -> JsonObject:
         """See `Backend.control`."""
         return self._kernel.control(msg_type, content)
+
+    def hear_debugger(self, hearer: Hearer) -> None:
+        """See `Backend.hear_debugger`: it speaks to the last hearer by itself."""
 
     def interrupt(self) -> None:
         """See `Backend.interrupt`."""
@@ -180,6 +187,10 @@ class Remote:
     def control(self, msg_type: str, content: JsonObject) -> JsonObject:
         """See `Backend.control`."""
         return self._client.control(msg_type, content)
+
+    def hear_debugger(self, hearer: Hearer) -> None:
+        """See `Backend.hear_debugger`."""
+        self._client.hear_debugger(hearer)
 
     def interrupt(self) -> None:
         """See `Backend.interrupt`; a cell that has not begun is stopped when it does."""

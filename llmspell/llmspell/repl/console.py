@@ -219,10 +219,14 @@ class Console:
     def _watched(self, msg_type: str, content: JsonObject) -> JsonObject:
         """Send a request whose output is shown; the debugger may take part."""
         try:
-            return self.backend.request(msg_type, content, self.screen)
+            reply = self.backend.request(msg_type, content, self.screen)
+        except BaseException:
+            self.debug.give_up()
+            raise
         finally:
-            self.debug.ended()
             self.screen.done()
+        self.debug.ended()
+        return reply
 
     def _prepare(self, code: str) -> None:
         try:

@@ -16,23 +16,33 @@ if TYPE_CHECKING:
 #: Frames and variables that one command shows.
 _MAX_FRAMES = 50
 _MAX_VARIABLES = 200
+#: What an operator of Lua begins with: no argument of a command does.
+_OPERATORS = ("=", "*", "/", "+", "-", "%", "^", "<", ">", "~", "&", "|", ".", ":", "[", "(", ",", "and ", "or ")
 #: After these the program runs.
 GOES_ON = ("continue", "step", "next", "finish")
 
 
 class Command(NamedTuple):
-    """One command; `run` gets the debugger and what stands behind the name."""
+    """One command; `run` gets the debugger and what stands behind the name: any Lua, where it takes that."""
 
     names: tuple[str, ...]
     usage: str
     help: str
     run: Callable[[Debugging, str], None]
+    takes_lua: bool = False
 
 
 def parse(line: str) -> tuple[Command | None, str]:
-    """Return the command of a line and what stands behind its name; None for none."""
+    """Return the command of a line and what stands behind its name; None for none.
+
+    `b = 7` and `n * 2` are Lua, about variables that have the name of a command.
+    """
     name, _, rest = line.strip().partition(" ")
-    return _BY_NAME.get(name), rest.strip()
+    rest = rest.strip()
+    command = _BY_NAME.get(name)
+    if command is not None and rest.startswith(_OPERATORS) and not command.takes_lua:
+        return None, rest
+    return command, rest
 
 
 class Stopped:
@@ -240,8 +250,8 @@ COMMANDS = (
     Command(("disable",), "N", "Switch it off.", _disable),
     Command(("pause",), "", "Stop at the next cell's first line.", _pause),
     Command(("errors",), "uncaught|all|off", "Stop where an error is raised.", _errors),
-    Command(("watch",), "EXPR", "Show an expression at each stop.", _watch),
-    Command(("unwatch",), "N|EXPR", "Show it no more.", _unwatch),
+    Command(("watch",), "EXPR", "Show an expression at each stop.", _watch, takes_lua=True),
+    Command(("unwatch",), "N|EXPR", "Show it no more.", _unwatch, takes_lua=True),
     Command(("continue", "c"), "", "Go on.", _go("continue")),
     Command(("step", "s"), "", "Go to the next line, into calls.", _go("stepIn")),
     Command(("next", "n"), "", "Go to the next line, over calls.", _go("next")),
@@ -249,7 +259,7 @@ COMMANDS = (
     Command(("locals",), "", "Show the variables.", _locals),
     Command(("backtrace", "bt", "where", "w", "stack"), "", "Show the calls.", _backtrace),
     Command(("frame",), "N", "Look at another call.", _frame),
-    Command(("print", "p"), "EXPR", "Evaluate, in that call.", _print),
+    Command(("print", "p"), "EXPR", "Evaluate, in that call.", _print, takes_lua=True),
     Command(("help", "h"), "", "These lines. Ctrl-D stops the cell.", _help),
 )  # fmt: skip
 _BY_NAME = {name: command for command in COMMANDS for name in command.names}

@@ -95,7 +95,18 @@ class Debugging:
         self.points.meet(number, code)
 
     def ended(self) -> None:
-        """The cell is over: whoever still reads commands for it stops that."""
+        """The cell is over: whoever still reads commands for it stops that, and what log points said is shown.
+
+        Raises:
+            LlmspellError: The kernel has gone.
+        """
+        self.give_up()
+        if self._is_started:
+            self.ask("debugInfo", {})  # answered when everything before it is said
+            self._backend.hear_debugger(self.screen)
+
+    def give_up(self) -> None:
+        """Stop reading commands, if anybody does."""
         self._is_over.set()
         talk = self._talk
         if talk is not None and talk is not threading.current_thread():
@@ -130,6 +141,8 @@ class Debugging:
             thread = threading.Thread(target=self._converse, args=(body,), name="llmspell-debug", daemon=True)
             self._talk = thread
             thread.start()
+        elif event.get("event") == "output" and isinstance(body, dict) and body.get("category") == "console":
+            self.screen.write(str(body.get("output", "")))  # what log points say; the cell's own output comes by itself
 
     def ask(self, command: str, arguments: JsonObject) -> JsonObject:
         """Send a request to the session and return its response's body.
