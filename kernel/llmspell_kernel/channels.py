@@ -201,6 +201,11 @@ class RequestChannel:
             if not self._waker.closed:
                 self._waker.send(b"", zmq.NOBLOCK)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return bool(self._socket.closed)
+
     def close(self) -> None:
         """Close the socket; replies in libzmq's hands still get a second to leave."""
         with self._wake_lock:

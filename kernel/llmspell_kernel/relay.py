@@ -59,6 +59,11 @@ if TYPE_CHECKING:
             """Make `receive_raw` return None."""
             ...
 
+        @property
+        def is_closed(self) -> bool:
+            """Whether it cannot be used any more."""
+            ...
+
 
 _SETTLE_S = 1.0
 _FULL_S = 0.02
@@ -115,12 +120,13 @@ class Relay:
     def _serve(self, queues: Queues) -> None:
         self._channel.acquire()
         try:
-            while not self._is_done:
+            while not self._is_done and not self._channel.is_closed:
                 try:
                     self._turn(queues)
                 except Exception as error:  # noqa: BLE001 - without this thread no request is heard any more
                     self._log(f"a bug in the shell's reader thread: {type(error).__name__}: {error}")
-            self._send_replies()
+            if not self._channel.is_closed:
+                self._send_replies()
         finally:
             self._channel.release()
 
