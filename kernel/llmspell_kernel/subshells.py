@@ -161,9 +161,8 @@ class Subshells:
             self.main.dispatcher.refuse(frames, self.main, UnknownSubshell(str(subshell_id)))
             return
         self._tokens.put(None)
-        if any(each.is_busy for each in list(self._shells.values())) and not self._is_posted:
-            self._is_posted = True
-            self._post_work(self._at_safe_point)
+        if any(each.is_busy for each in list(self._shells.values())):
+            self._post()
 
     @property
     def is_full(self) -> bool:
@@ -195,6 +194,12 @@ class Subshells:
         """Make `serve` look at `is_stopping` and call `woken`; any thread."""
         self._tokens.put(None)
 
+    def _post(self) -> None:
+        """Ask the script that runs, or is about to, for its next safe point; any thread."""
+        if not self._is_posted:
+            self._is_posted = True
+            self._post_work(self._at_safe_point)
+
     def _at_safe_point(self) -> None:
         self._is_posted = False
         if self._can_serve():
@@ -215,6 +220,8 @@ class Subshells:
             self._waiting_bytes -= _size(frames)
             self._shells[shell.id] = self._shells.pop(shell.id)  # to the end: every shell gets its turn
             shell.is_busy = True
+        if self._can_serve():  # what has come while nobody was busy would wait for the end of this one
+            self._post()
         try:
             shell.dispatcher.take_or_log(frames, shell)
         finally:

@@ -12,6 +12,7 @@ import pytest
 import zmq
 
 from llmspell_kernel.connection import new_connection, read_connection, write_connection
+from llmspell_kernel.subshells import Subshells
 from llmspell_kernel.wire import Wire
 
 pytestmark = pytest.mark.subprocess
@@ -275,3 +276,24 @@ def test_usage_is_measured(kernel):
     assert usage["kernel_memory"] > 1_000_000
     assert {"kernel_cpu", "host_cpu_percent", "cpu_count", "hostname"} <= usage.keys()
     assert {"total", "available"} <= usage["host_virtual_memory"].keys()
+
+
+def test_what_came_before_anybody_was_busy_is_served_in_the_middle_of_the_first():
+    """Both messages have arrived when the main thread wakes up: nobody would ask for a safe point any more."""
+    posted, taken = [], []
+
+    class Shells:
+        def take_or_log(self, frames, _shell):
+            taken.append((frames, len(posted)))
+
+    shells = Subshells(Shells(), Shells, None, nested=lambda serve: serve(), post_work=posted.append)
+    shells.main.is_busy = False
+    subshell = shells.create()
+    shells.put([b"loops"], None)
+    shells.put([b"waits"], subshell)
+    assert posted == []
+
+    shells._serve_next()
+    posted[0]()
+
+    assert taken == [([b"loops"], 1), ([b"waits"], 1)]
