@@ -60,6 +60,11 @@ class Outlet:
         self._started().put((request, msg_type, encode(content)))
         self._waits = True
 
+    def call(self, publish: Callable[[], None]) -> None:
+        """Let `publish` publish something else in its turn; it must not raise."""
+        self._started().put(publish)
+        self._waits = True
+
     def flush(self) -> None:
         """Return when everything has been published that was written before."""
         if not self._waits or self._queue is None or self._hurry is None:
@@ -100,7 +105,7 @@ class Outlet:
         last = 0.0
         while True:
             items = [queue.get()]
-            if type(items[0]) is tuple:
+            if isinstance(items[0], tuple) and isinstance(items[0][2], str):
                 hurry.wait(max(_GATHER_S, last + _EVERY_S - monotonic()))
             hurry.clear()
             while True:
@@ -122,7 +127,10 @@ def _publish(items: list[Any]) -> bool:
         if item is None:
             return False
         if not isinstance(item, tuple):
-            item.release()
+            if callable(item):
+                item()
+            else:
+                item.release()
             continue
         request, kind, content = item
         if isinstance(content, bytes):

@@ -15,6 +15,7 @@ from llmspell_tools.errors import Cancelled, InvalidParameters, LlmspellError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
 
     from llmspell_kernel.dispatch import Request
     from llmspell_kernel.engine import Engine, Execution
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from llmspell_kernel.own_tools import OwnTools
     from llmspell_kernel.running import Running
     from llmspell_tools.types import JsonObject, JsonValue
+
+    Result = TypeVar("Result")
 
 #: What error texts call code that is no numbered cell: silent ones, unstored ones, user expressions.
 _UNCOUNTED = "In[*]"
@@ -103,13 +106,11 @@ class Cells:
         execution, self.payload = magics.run(self, request, code, name, is_silent=is_silent)
         return execution
 
-    def run_other(
-        self, request: Request, work: Callable[[float | None], Execution], *, is_silent: bool = False
-    ) -> Execution:
-        """Do what a cell says that is no Lua; what it shows belongs to `request`, or to nobody.
+    def run_other(self, request: Request, work: Callable[[float | None], Result], *, is_silent: bool = False) -> Result:
+        """Do what a request says that is no Lua; what it shows belongs to `request`, or to nobody.
 
         Args:
-            request: The cell's request.
+            request: The cell's request, or another that Python acts on.
             work: Gets the seconds that it may take; tells `running` itself how it is stopped.
             is_silent: Whether nothing may be shown.
 
@@ -131,11 +132,13 @@ class Cells:
             self._output.end()
 
     def receive_comm(self, request: Request, kind: str) -> bool:
-        """Let the engine's callbacks act on a comm message; tell whether there was a comm or target for it.
+        """Let callbacks of Python or Lua act on a comm message; tell whether there was a comm or target for it.
 
         Raises:
             LlmspellError: A callback failed.
         """
+        if self.magics is not None and self.magics.receive_comm(self, request, kind):
+            return True
         self._output.begin(request)
         self._running.begin(self._engine.interrupt)
         try:

@@ -47,6 +47,10 @@ class LateMagics:
         """Run a cell; see `Magics.run`."""
         return self._loaded()[0].run(runner, request, code, name, is_silent=is_silent)
 
+    def receive_comm(self, runner: Runner, request: Request, kind: str) -> bool:
+        """Hand a comm message to Python cells; see `Magics.receive_comm`. Before there was any, none is for them."""
+        return self._magics is not None and self._magics.receive_comm(runner, request, kind)
+
     def complete(self, code: str, cursor: int) -> Completion | None:
         """Complete a cell; see `Language.complete`."""
         return self._loaded()[1].complete(code, cursor) if "%" in code else None

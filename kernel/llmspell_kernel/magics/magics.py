@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from time import perf_counter, process_time
 
+from llmspell_kernel.lua.execution import Execution as Executed
 from llmspell_kernel.magics import names
 from llmspell_kernel.magics.durations import elapsed
 from llmspell_kernel.magics.headers import header_of
@@ -17,7 +18,7 @@ from llmspell_tools.errors import ScriptError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Protocol
+    from typing import Protocol, TypeVar
 
     from llmspell_kernel.dispatch import Request
     from llmspell_kernel.engine import Execution
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from llmspell_tools.errors import LlmspellError
     from llmspell_tools.types import JsonValue
 
+    Result = TypeVar("Result")
+
     class Runner(Protocol):
         """What runs Lua cells: `handlers.execute.Cells`."""
 
@@ -41,9 +44,9 @@ if TYPE_CHECKING:
             ...
 
         def run_other(
-            self, request: Request, work: Callable[[float | None], Execution], *, is_silent: bool = False
-        ) -> Execution:
-            """Run a cell that is no Lua; `work` gets the seconds that it may take."""
+            self, request: Request, work: Callable[[float | None], Result], *, is_silent: bool = False
+        ) -> Result:
+            """Do what a request says that is no Lua; `work` gets the seconds that it may take."""
             ...
 
 
@@ -107,6 +110,18 @@ class Magics:
         names.find(header.name, is_cell=True, line=header.line)
         execution = _CELLS[header.name](self, cell, header)
         return execution, self.host.payload
+
+    def receive_comm(self, runner: Runner, request: Request, kind: str) -> bool:
+        """Let Python act on a comm message; tell whether it was for Python.
+
+        Raises:
+            PythonCellFailed: The callback raised.
+        """
+        message = request.message
+        if not self._python.takes_comm(kind, message):
+            return False
+        runner.run_other(request, lambda timeout_s: self._python.receive_comm(kind, message, timeout_s))
+        return True
 
     # --- Lua ----------------------------------------------------------------------------------------------------------
 
@@ -176,7 +191,7 @@ class Magics:
         is_stored = cell.name.startswith("In[") and cell.name != "In[*]"
 
         def work(timeout_s: float | None) -> Execution:
-            execution, text = self._python.run(
+            text = self._python.run(
                 header.body,
                 cell.runner.count,
                 timeout_s=timeout_s,
@@ -185,7 +200,7 @@ class Magics:
             )
             if text is not None and is_stored and cell.runner.history is not None:
                 cell.runner.history.gave(cell.runner.count, text)
-            return execution
+            return Executed([], None, None)
 
         return cell.runner.run_other(cell.request, work, is_silent=cell.is_silent)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from time import monotonic
 
 from llmspell_kernel.errors import PythonCellFailed
-from llmspell_kernel.lua.execution import Execution
 from llmspell_kernel.signals import keep_signals
 from llmspell_tools.errors import ToolTimeout
 
@@ -23,9 +22,13 @@ if TYPE_CHECKING:
     from llmspell_kernel.language import Completion
     from llmspell_kernel.lua import LuaEngine
     from llmspell_kernel.lua.globals.magic import MagicHost
+    from llmspell_kernel.message import Message
     from llmspell_kernel.python.lua_names import PythonNames
     from llmspell_kernel.python.shell import KernelShell
     from llmspell_tools.types import JsonValue
+
+    #: Returns a text and how it failed, each None where there is none.
+    Work = Callable[[], tuple[str | None, PythonCellFailed | None]]
 
     class Values(MagicHost, Protocol):
         """Where values wait that cross between Lua and Python: `magics.host.Host`."""
@@ -59,10 +62,8 @@ class PythonCells:
 
     # --- running ------------------------------------------------------------------------------------------------------
 
-    def run(
-        self, code: str, number: int, *, timeout_s: float | None, is_stored: bool, is_silent: bool
-    ) -> tuple[Execution, str | None]:
-        """Run a cell; return that it gave nothing to Lua, and the text of what it showed as its result.
+    def run(self, code: str, number: int, *, timeout_s: float | None, is_stored: bool, is_silent: bool) -> str | None:
+        """Run a cell; return the text of what it has shown as its result, None where there was none.
 
         Args:
             code: Python.
@@ -77,21 +78,27 @@ class PythonCells:
             ToolTimeout: It ran out of time.
         """
         shell = self._prepared()
+        try:
+            return self._worked(lambda: shell.run(code, number, is_stored=is_stored, is_silent=is_silent), timeout_s)
+        finally:
+            self._values.payload += shell.take_payload()
+
+    def _worked(self, work: Work, timeout_s: float | None) -> str | None:
+        """Do eager work; return its text, raise its failure."""
         deadline = None if timeout_s is None else monotonic() + timeout_s
         give_signals_back = keep_signals()
         running = self._calls.running
         running.begin_breakable(self._find_engine().interrupt, deadline, eager=True)
         try:
-            text, failure = shell.run(code, number, is_stored=is_stored, is_silent=is_silent)
+            text, failure = work()
         except KeyboardInterrupt:  # in IPython's own code
             text, failure = None, PythonCellFailed("KeyboardInterrupt", "", ["KeyboardInterrupt"])
         finally:
             running.end()
             give_signals_back()
             self._requester.outlet.flush()
-        self._values.payload += shell.take_payload()
         if failure is None:
-            return Execution([], None, None), text
+            return text
         if failure.ename == "KeyboardInterrupt" and deadline is not None and monotonic() >= deadline:
             raise ToolTimeout("the cell ran into its deadline; give it more time with a larger timeout")
         raise failure
@@ -111,6 +118,22 @@ class PythonCells:
 
     def _check(self) -> None:
         self._calls.registry.policy.check_level("%%python", None, "privileged")
+
+    # --- comms --------------------------------------------------------------------------------------------------------
+
+    def takes_comm(self, kind: str, message: Message) -> bool:
+        """Tell whether a comm message is for Python."""
+        return self._shell is not None and self._shell.comms.takes(kind, message)
+
+    def receive_comm(self, kind: str, message: Message, timeout_s: float | None) -> None:
+        """Let Python's callback act on a comm message.
+
+        Raises:
+            PythonCellFailed: The callback raised.
+            ToolTimeout: It ran out of time.
+        """
+        shell = self._prepared()
+        self._worked(lambda: shell.called(lambda: shell.comms.receive(kind, message)), timeout_s)
 
     # --- the text of a cell -------------------------------------------------------------------------------------------
 

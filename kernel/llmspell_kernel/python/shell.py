@@ -29,6 +29,7 @@ from traitlets.config import Config
 from llmspell_kernel.errors import PythonCellFailed
 from llmspell_kernel.language import Completion, Match
 from llmspell_kernel.python.bundles import jsonable
+from llmspell_kernel.python.comms import PythonComms
 from llmspell_kernel.python.lua_names import LuaGlobals, PythonNames
 from llmspell_tools.errors import Cancelled
 from llmspell_tools.toolbox import Toolbox
@@ -136,7 +137,9 @@ class KernelShell(_Shell):  # type: ignore[misc]  # see `_Hook`
     display_pub_class = Type(KernelDisplayPublisher)
     door: Any = AnyTrait()
     names: Any = AnyTrait()
-    _raised: list[str] | None = None
+    comms: Any = AnyTrait()
+    #: What has been shown of an error by the cell or callback that runs.
+    _raised: PythonCellFailed | None = None
 
     # --- one cell -----------------------------------------------------------------------------------------------------
 
@@ -160,10 +163,20 @@ class KernelShell(_Shell):  # type: ignore[misc]  # see `_Hook`
         error = result.error_before_exec or result.error_in_exec
         if error is None:
             if self._raised is not None:  # of an event's callback, or `%tb`: shown, but the cell has not failed
-                sys.stderr.write("\n".join(self._raised) + "\n")
+                sys.stderr.write("\n".join(self._raised.traceback) + "\n")
             return self.displayhook.text, None
-        name = type(error).__name__
-        return None, PythonCellFailed(name, str(error), self._raised or [f"{name}: {error}"])
+        return None, self._raised or _failure(error)
+
+    def called(self, callback: Callable[[], None]) -> tuple[None, PythonCellFailed | None]:
+        """Call something that cells have left behind; return how it failed, as `run` does."""
+        self._raised = None
+        try:
+            with self._asking(), self.builtin_trap, self.display_trap:
+                callback()
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - of the author's own code
+            self.showtraceback()
+            return None, self._raised or _failure(error)
+        return None, self._raised  # widgets catch what their callbacks raise, and show it
 
     def take_payload(self) -> list[JsonValue]:
         """Return what the cell leaves for the client."""
@@ -192,8 +205,8 @@ class KernelShell(_Shell):  # type: ignore[misc]  # see `_Hook`
 
     # --- what IPython does by other means in a terminal ---------------------------------------------------------------
 
-    def _showtraceback(self, etype: Any, evalue: Any, stb: list[str]) -> None:  # noqa: ARG002 - IPython's
-        self._raised = [str(line) for line in stb]
+    def _showtraceback(self, etype: Any, evalue: Any, stb: list[str]) -> None:
+        self._raised = PythonCellFailed(str(etype.__name__), str(evalue), [str(line) for line in stb])
 
     def showtraceback(self, exc_tuple: Any = None, *arguments: Any, **options: Any) -> None:
         """Show the traceback of the author's own frames."""
@@ -291,7 +304,13 @@ def make_shell(
     shell.user_ns["lua"] = LuaGlobals(find_engine, calls.running, values, requester.outlet.flush)
     shell.user_ns_hidden.update({name: shell.user_ns[name] for name in ("tools", "lua")})
     shell.names = PythonNames(shell.user_ns)
+    shell.comms = PythonComms(requester)
     return shell
+
+
+def _failure(error: BaseException) -> PythonCellFailed:
+    name = type(error).__name__
+    return PythonCellFailed(name, str(error), [f"{name}: {error}"])
 
 
 def _without(packages: tuple[str, ...], trace: TracebackType | None) -> TracebackType | None:
