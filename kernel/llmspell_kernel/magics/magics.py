@@ -194,6 +194,7 @@ class Magics:
             text = self._python.run(
                 header.body,
                 cell.runner.count,
+                lines_above=header.line,
                 timeout_s=timeout_s,
                 is_stored=is_stored,
                 is_silent=cell.is_silent,

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from llmspell_tools.types import JsonValue
 
 
+#: Columns that fit into a notebook.
+_WIDTH = 88
+
+
 class Magic:
     """One magic.
 
@@ -110,11 +114,9 @@ def find(name: str, *, is_cell: bool, line: int) -> Magic:
 
 def listing() -> str:
     """Return what `%lsmagic` prints."""
-    lines = ["One line among Lua; `x = %name ...` keeps what it gives:"]
-    lines += _rows(LINE)
-    lines += ["", "The first line of a cell:"]
-    lines += _rows(CELL)
-    return "\n".join([*lines, "", "name? tells more: %tool?"]) + "\n"
+    lines = ["One line among Lua; `x = %name ...` keeps what it gives:", *_rows(LINE)]
+    lines += ["", "The first line of a cell:", *_rows(CELL)]
+    return "\n".join([*lines, "", "A question mark tells more: %tool?"]) + "\n"
 
 
 def page(magic: Magic) -> dict[str, str]:
@@ -125,5 +127,9 @@ def page(magic: Magic) -> dict[str, str]:
 
 
 def _rows(magics: dict[str, Magic]) -> list[str]:
-    width = max(len(magic.usage) for magic in (*LINE.values(), *CELL.values()))
-    return [f"  {magic.usage:<{width}}  {magic.summary}" for _, magic in sorted(magics.items())]
+    from textwrap import wrap
+
+    rows: list[str] = []
+    for _, magic in sorted(magics.items()):
+        rows += [f"  {magic.usage}", *wrap(magic.summary, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)]
+    return rows

@@ -62,12 +62,22 @@ class PythonCells:
 
     # --- running ------------------------------------------------------------------------------------------------------
 
-    def run(self, code: str, number: int, *, timeout_s: float | None, is_stored: bool, is_silent: bool) -> str | None:
+    def run(
+        self,
+        code: str,
+        number: int,
+        *,
+        lines_above: int,
+        timeout_s: float | None,
+        is_stored: bool,
+        is_silent: bool,
+    ) -> str | None:
         """Run a cell; return the text of what it has shown as its result, None where there was none.
 
         Args:
             code: Python.
             number: Of the cell, as tracebacks show it.
+            lines_above: Of the cell, before the code; tracebacks count them.
             timeout_s: Seconds that it may take.
             is_stored: Whether IPython counts it and keeps its value in `Out`.
             is_silent: Whether it shows nothing.
@@ -78,8 +88,12 @@ class PythonCells:
             ToolTimeout: It ran out of time.
         """
         shell = self._prepared()
+
+        def work() -> tuple[str | None, PythonCellFailed | None]:
+            return shell.run(code, number, lines_above=lines_above, is_stored=is_stored, is_silent=is_silent)
+
         try:
-            return self._worked(lambda: shell.run(code, number, is_stored=is_stored, is_silent=is_silent), timeout_s)
+            return self._worked(work, timeout_s)
         finally:
             self._values.payload += shell.take_payload()
 

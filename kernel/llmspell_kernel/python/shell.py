@@ -144,13 +144,14 @@ class KernelShell(_Shell):  # type: ignore[misc]  # see `_Hook`
     # --- one cell -----------------------------------------------------------------------------------------------------
 
     def run(
-        self, code: str, number: int, *, is_stored: bool, is_silent: bool
+        self, code: str, number: int, *, lines_above: int, is_stored: bool, is_silent: bool
     ) -> tuple[str | None, PythonCellFailed | None]:
         """Run a cell; return the text of its result, and how it failed, each None where there is none.
 
         Args:
             code: Python, with IPython's own magics.
             number: Of the cell.
+            lines_above: Of the cell, before the code; tracebacks count them.
             is_stored: Whether its value is kept in `Out`.
             is_silent: Whether it shows nothing.
         """
@@ -158,7 +159,7 @@ class KernelShell(_Shell):  # type: ignore[misc]  # see `_Hook`
         self.displayhook.number, self.displayhook.text = number, None
         self._raised = None
         with self._asking():
-            result: Any = self.run_cell(code, store_history=is_stored, silent=is_silent)
+            result: Any = self.run_cell(self._numbered(code, lines_above), store_history=is_stored, silent=is_silent)
         sys.stdout.flush()
         error = result.error_before_exec or result.error_in_exec
         if error is None:
@@ -166,6 +167,19 @@ class KernelShell(_Shell):  # type: ignore[misc]  # see `_Hook`
                 sys.stderr.write("\n".join(self._raised.traceback) + "\n")
             return self.displayhook.text, None
         return None, self._raised or _failure(error)
+
+    def _numbered(self, code: str, lines_above: int) -> str:
+        """Return the code with comments for the lines above it.
+
+        Not where IPython looks at the first line, or at a cell of one line: for its magics, for `exit`, for an indent.
+        """
+        words = code.split(None, 1)
+        if not words or code[0] in "%! \t":
+            return code
+        is_one_line = "\n" not in code.strip()
+        if is_one_line and (words[0] in self.magics_manager.magics["line"] or words[0] in {"exit", "quit"}):
+            return code
+        return "#\n" * (lines_above - 1) + "# %%python\n" + code
 
     def called(self, callback: Callable[[], None]) -> tuple[None, PythonCellFailed | None]:
         """Call something that cells have left behind; return how it failed, as `run` does."""
