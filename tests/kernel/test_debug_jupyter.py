@@ -215,6 +215,7 @@ def test_disconnect_lets_a_stopped_cell_go_on_and_frees_the_debugger(lab):
     at_once = lab.post("debugInfo")
 
     assert lab.answer(gone) == {}
+    assert lab.event("continued")
     assert lab.ended(cell)["status"] == "ok"
     assert (lab.answer(at_once)["isStarted"], lab.request("debugInfo")["breakpoints"]) == (False, [])
     lab.begin(CODE, [7])

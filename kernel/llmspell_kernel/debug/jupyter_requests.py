@@ -42,7 +42,7 @@ _LOADED = "a text that was given to load takes no breakpoints; call Debug.breakp
 _LAB_TYPES = {"integer": "int", "float": "float", "boolean": "bool", "string": "str"}
 _LAB_NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?\Z", re.ASCII)
 _SETTERS = ("setFunctionBreakpoints", "setExceptionBreakpoints", "configurationDone", "pause")
-_MOVEMENTS = ("continue", "next", "stepIn", "stepOut")
+_MOVEMENTS = ("continue", "next", "stepIn", "stepOut", "disconnect")
 
 
 class NotebookRequests:
@@ -64,7 +64,7 @@ class NotebookRequests:
             **{name: _attaching(HANDLERS[name]) for name in _SETTERS},
             "initialize": self.initialize,
             "attach": self.attach,
-            "terminate": self.terminate,
+            "terminate": _telling(self.terminate),
             "setBreakpoints": _attaching(self.set_breakpoints),
             "source": self.source,
             "variables": self.variables,
@@ -234,9 +234,9 @@ def _attaching(handler: Handler) -> Handler:
 
 
 def _telling(handler: Handler) -> Handler:
-    """Return a handler of a movement that tells every front end, not only the one that asked: others watch, too.
+    """Return a handler after which the program goes on, and which tells every front end so: others watch, too.
 
-    JupyterLab itself needs it, to learn that a step has left the cell.
+    JupyterLab itself needs it, to learn that a step has left the cell, and to take its overlay away.
     """
 
     def moved(session: DebugSession, arguments: Arguments) -> JsonObject | None:
