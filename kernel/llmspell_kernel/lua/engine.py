@@ -362,7 +362,7 @@ class LuaEngine:
         self._runs.values = [printable(value) for value in self._decoder.values(tokens)]
 
     def _take(self, *tokens: Any) -> None:
-        self._values = [self._decoder.value(tokens)]  # for Python: bytes stay bytes
+        self._runs.values = [self._decoder.value(tokens)]  # for Python: bytes stay bytes
 
     def _exit(self, code: int) -> None:
         run = self._bridge.run
