@@ -10,7 +10,8 @@ import pytest
 
 pytest.importorskip("IPython")
 TEXT = (Path(__file__).resolve().parents[2] / "docs/kernel.md").read_text(encoding="utf-8")
-CELLS = re.findall(r"^```python\n(.*?)^```", TEXT, flags=re.MULTILINE | re.DOTALL)
+SECTION = TEXT.partition("\n## From a Python notebook\n")[2].partition("\n## ")[0]
+CELLS = re.findall(r"^```python\n(.*?)^```", SECTION, flags=re.MULTILINE | re.DOTALL)
 
 
 def test_the_cells_show_what_their_comments_say(tmp_path, monkeypatch, capsys):
