@@ -1,12 +1,17 @@
 """How cells are known to a notebook's debugger: paths made of a hash of their text."""
 
 import random
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import pytest
 from ipykernel.compiler import murmur2_x86
 
+from llmspell_kernel.cell_paths import HASH_SEED, SUFFIX
 from llmspell_kernel.debug import jupyter_cells
-from llmspell_kernel.debug.jupyter_cells import HASH_SEED, SUFFIX, CellTexts, murmur2
+from llmspell_kernel.debug.jupyter_cells import CellTexts, murmur2
+from llmspell_kernel.handlers.debug import DebugDesk
 
 
 @pytest.mark.parametrize("seed", [0, HASH_SEED, 0xC70F6907, 0xFFFFFFFF])
@@ -60,3 +65,19 @@ def test_old_texts_are_forgotten(monkeypatch):
 
     cells.note("y" * 60)
     assert [cells.text(path) for path in paths] == [None] * 5
+
+
+def test_what_answers_a_kernel_that_nobody_debugs_loads_no_debugger():
+    code = "import sys, llmspell_kernel.handlers.debug\nprint([name for name in sys.modules if '.debug' in name])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
+
+    assert found.strip() == "['llmspell_kernel.handlers.debug']"
+
+
+def test_a_notebook_that_is_opened_learns_all_without_a_debugger():
+    desk = DebugDesk(None, None)  # nothing can be opened here
+    request = SimpleNamespace(content={"type": "request", "seq": 3, "command": "debugInfo"})
+
+    response = desk.take(request)
+    assert (response["success"], response["request_seq"], response["command"]) == (True, 3, "debugInfo")
+    assert response["body"]["isStarted"] is False

@@ -9,10 +9,10 @@ Source: JupyterLab 4.6, `debugger/src/hash.ts` and `config.ts`; MurmurHash2 by A
 
 from __future__ import annotations
 
-import os
 from _thread import allocate_lock
 from struct import unpack_from
 
+from llmspell_kernel.cell_paths import HASH_SEED, SUFFIX, prefix
 from llmspell_kernel.lua.convert import human_text, to_lua_text
 from llmspell_kernel.lua.debugger.points import real_path
 
@@ -20,10 +20,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: The one method that JupyterLab knows.
-HASH_METHOD = "Murmur2"
-HASH_SEED = 0x6C756131
-SUFFIX = ".lua"
 #: Texts that are remembered, and characters of all of them.
 MAX_TEXTS = 2000
 MAX_CHARACTERS = 20_000_000
@@ -60,12 +56,10 @@ class CellTexts:
     """
 
     def __init__(self, running: Callable[[], str | None]) -> None:
-        from tempfile import gettempdir  # paths must look like files to other front ends; nothing is written there
-
         self._running = running
         self._lock = allocate_lock()
-        #: What every path begins with. By `ipykernel_` JupyterLab knows a cell's path, and shows `Cell [3]` instead.
-        self.prefix = os.path.join(os.path.realpath(gettempdir()), f"llmspell_ipykernel_{os.getpid()}") + os.sep
+        #: What every path begins with.
+        self.prefix = prefix()
         #: Returns the text of a chunk that is no cell, or None.
         self.text_of: Callable[[str], str | None] = lambda _name: None
         self._texts: dict[str, str] = {}  # by real path, oldest first

@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 import re
 
+from llmspell_kernel.cell_paths import debug_info
 from llmspell_kernel.debug.client import Client
-from llmspell_kernel.debug.jupyter_cells import HASH_METHOD, HASH_SEED, SUFFIX
 from llmspell_kernel.debug.protocol import Arguments, RequestFailed
 from llmspell_kernel.debug.requests import HANDLERS
 from llmspell_kernel.debug.requests.values import variable
@@ -113,18 +113,11 @@ class NotebookRequests:
         breakpoints: list[JsonValue] = [
             {"source": path, "breakpoints": points} for path, points in self._breakpoints.items()
         ]
-        return {
-            "isStarted": session.client.is_known,  # JupyterLab asks between initialize and attach, and keeps that
-            "hashMethod": HASH_METHOD,
-            "hashSeed": HASH_SEED,
-            "tmpFilePrefix": self._cells.prefix,
-            "tmpFileSuffix": SUFFIX,
-            "breakpoints": breakpoints,
-            "stoppedThreads": [] if stop is None else [stop.thread],
-            "richRendering": True,
-            "exceptionPaths": [],
-            "copyToGlobals": True,
-        }
+        return debug_info(
+            is_started=session.client.is_known,  # JupyterLab asks between initialize and attach, and keeps that
+            breakpoints=breakpoints,
+            stopped=[] if stop is None else [stop.thread],
+        )
 
     # --- texts and breakpoints -------------------------------------------------------------------------------------
 

@@ -1,11 +1,13 @@
 """debug_request (control): one request of the Debug Adapter Protocol; the reply comes when the debugger has it.
 
-Spec: Jupyter messaging 5.5, "Debug request". The debugger is loaded with the first request. It answers from a thread of
+Spec: Jupyter messaging 5.5, "Debug request". The debugger is loaded when somebody begins. It answers from a thread of
 its own, so that interrupts and shutdowns are heard while it waits for a script. Its events are broadcast as children of
 the newest debug_request, as ipykernel's are.
 """
 
 from __future__ import annotations
+
+from llmspell_kernel.cell_paths import debug_info
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,12 +49,15 @@ class DebugDesk:
         self._debugger: Debugger | None = None
         self._newest: Request | None = None
 
-    def take(self, request: Request) -> None:
-        """Hand a request on."""
+    def take(self, request: Request) -> JsonObject | None:
+        """Hand a request on; what every notebook asks when it is opened is answered here, unless somebody debugs."""
         self._newest = request
         if self._debugger is None:
+            if request.content.get("command") == "debugInfo":
+                return _answer(request.content, debug_info())
             self._debugger = self._open_debugger(self._publish)
         self._debugger.post(request.content, lambda response: self._answer(request, response))
+        return None
 
     def close(self) -> None:
         """End debugging, with the kernel."""
@@ -64,6 +69,18 @@ class DebugDesk:
             self._newest.publish("debug_event", event)
 
 
-def debug_request(desk: DebugDesk, request: Request) -> None:
-    """Take one request; its reply comes later."""
-    desk.take(request)
+def debug_request(desk: DebugDesk, request: Request) -> JsonObject | None:
+    """Take one request; its reply comes later, as a rule."""
+    return desk.take(request)
+
+
+def _answer(asked: JsonObject, body: JsonObject) -> JsonObject:
+    seq = asked.get("seq")
+    return {
+        "seq": 0,
+        "type": "response",
+        "request_seq": seq if isinstance(seq, int) else 0,
+        "success": True,
+        "command": asked["command"],
+        "body": body,
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llmspell import output
 from llmspell_kernel.debug.joined import Joined
-from llmspell_kernel.debug.protocol import RequestFailed
+from llmspell_kernel.debug.jupyter_program import KernelCells
 from llmspell_kernel.debug.python.debuggee import ScriptDebuggee
 from llmspell_kernel.debug.server import Server
 from llmspell_kernel.lua import LuaEngine
@@ -42,29 +42,8 @@ class KernelDoor:
         """Serve from now on; see `run_kernel`."""
         if not isinstance(engine, LuaEngine):
             raise ToolUnavailable("only a Lua kernel has a debug server")
-        self._debuggee = ScriptDebuggee(engine, _Cells(engine))
+        self._debuggee = ScriptDebuggee(engine, KernelCells(engine.interrupt))
         server = Server(Joined(self._debuggee, key=key), self._port)
         server.start()
         output.note(f"Debugger on 127.0.0.1:{server.port}")
         return server.close
-
-
-class _Cells:
-    """A kernel's cells as a program: it began before, and outlives every session."""
-
-    can_restart = False
-    is_endless = True
-
-    def __init__(self, engine: LuaEngine) -> None:
-        self._engine = engine
-
-    def start(self) -> None:
-        """Do nothing: cells begin when a notebook says so."""
-
-    def stop(self) -> None:
-        """Interrupt the cell that runs."""
-        self._engine.interrupt()
-
-    def restart(self) -> None:
-        """Refuse; `can_restart` says so."""
-        raise RequestFailed("unable", "restart the kernel from its notebook")
