@@ -524,7 +524,9 @@ def test_a_tools_line_stops_by_break_at_before_a_client_comes(running, greet):
     assert notes[0].startswith(f"Stopped at {greet}:5 (breakpoint)")
     assert notes[1] == "  text = 'hello ann'\n"
     assert client.stop("breakpoint")[0] == ("shout", 5)
-    client.request("disconnect")
+    client.request("setBreakpoints", source={"path": str(greet)}, breakpoints=[])
+    client.go()
+    assert client.end() == 0
     assert process.communicate(timeout=PATIENCE_S)[0] == b"HELLO ANN!\nHELLO BOB!\n"
     client.close()
 

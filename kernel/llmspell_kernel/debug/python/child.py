@@ -94,6 +94,7 @@ class Child:
             if passes(self._tracer, self._calls, inside(self._tracer, self._calls, thread), thread):
                 return
             self._calls.forget()
+            self._tracer.stopped = self._calls.owner
             self._restart_clock = self._program.debugger.tool_gate.stop_clock(self._go_on)
         if event not in _UNTOLD:
             self._tell({"type": "event", "event": event, "body": body})
@@ -145,6 +146,7 @@ class Child:
         elif command == "configurationDone":
             self._ready.set()
         elif command in _STEPS or command == "continue":
+            self._tracer.stopped = 0
             if command in _STEPS:
                 self._calls.step = self._calls.depth
             self._restart_clock()
@@ -164,6 +166,7 @@ class Child:
     def _go_on(self) -> None:
         """The script was interrupted: the tool that is stopped must get to know."""
         self._restart_clock()
+        self._tracer.stopped = 0
         self._tracer.post("continue", threadId="*")
 
     def _end(self) -> None:

@@ -66,7 +66,8 @@ class ScriptDebuggee(LuaDebuggee):
 
     def stopped(self, stop: Stop) -> None:
         """See `Listener`."""
-        self._python.stopped_in_lua()
+        if self._python.held is None:
+            self._python.stopped_in_lua()
         super().stopped(stop)
 
     def ended(self, status: int | None) -> None:

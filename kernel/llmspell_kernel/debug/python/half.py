@@ -75,6 +75,7 @@ class PythonHalf:
         self._lock = RLock()
         self._tracer: Tracer | None = None  # kept after `leave`, for a tool that goes on
         self._front: Front | None = None
+        self._has_left = True  # nothing is debugged, but a tool may still have to go on
         self._stops: ToolStops | None = None  # the front, where the session itself tells of stops
         self._calls = Calls()
         self._points = PythonPoints()
@@ -102,10 +103,10 @@ class PythonHalf:
         paths = self._points.clear()
         had_filters, self._filters = bool(self._filters), []
         self._files.clear()
-        front, self._front = self._front, None
-        tracer = self._tracer
-        if tracer is None or front is None:
+        tracer, front = self._tracer, self._front
+        if tracer is None or front is None or self._has_left:
             return
+        self._has_left = True
         try:
             for path in paths:
                 tracer.request("setBreakpoints", source={"path": path}, breakpoints=[])
@@ -163,15 +164,19 @@ class PythonHalf:
 
         Where nothing has asked for Python yet, the tool goes on to its end.
         """
-        if self._tracer is not None and self._stops is not None and self._stops.held is None:
+        if self._tracer is not None and self._stops is not None and not self._has_left and self.held is None:
             self._calls.is_pausing = True
             if self._calls.depth:
                 self._tracer.post("pause", threadId="*")
 
     def stopped_in_lua(self) -> None:
-        """Take note that the script has stopped at a line of its own."""
-        if self.held is None:
-            self._calls.is_pausing = False
+        """Take note that the script has stopped at a line of its own; owner thread.
+
+        Nothing is traced meanwhile: debugpy would keep frames that hold Lua's values.
+        """
+        self._calls.is_pausing = False
+        if self._tracer is not None:
+            self._tracer.trace(on=False)
 
     def go_on(self, mode: str) -> bool:
         """Let the stopped tool run; tell whether there is one."""
@@ -193,7 +198,8 @@ class PythonHalf:
 
     @property
     def _wants_all(self) -> bool:
-        return bool(self._points.paths or self._filters) or (self._front is not None and self._stops is None)
+        has_child = self._stops is None and self._front is not None and not self._has_left
+        return has_child or bool(self._points.paths or self._filters)
 
     def _started(self, *files: str) -> Tracer:
         """Return debugpy at work for us, knowing these files as tools'; imports it.
@@ -202,12 +208,13 @@ class PythonHalf:
             RequestFailed: It cannot be had.
         """
         with self._lock:
-            if self._tracer is None or self._front is None:
+            if self._tracer is None or self._has_left:
                 from llmspell_kernel.debug.python.tracer import shared  # takes debugpy's server along
 
                 self._tracer = shared()
                 self._tracer.claim(self)
                 self._front = self._made_front(self._tracer)
+                self._has_left = False
             self._files.update(dict.fromkeys(files))
             self._tracer.configure(list(self._files), just_my_code=self._wanted.just_my_code)
             return self._tracer
@@ -241,7 +248,7 @@ class PythonHalf:
                 return
             self._calls.entry = entry
         tracer, front = self._tracer, self._front
-        if tracer is None or front is None:
+        if tracer is None or front is None or self._has_left:
             return
         if self._calls.is_expecting or self._wants_all:
             front.wait_ready()

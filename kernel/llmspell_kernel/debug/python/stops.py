@@ -89,6 +89,7 @@ class ToolStops:
         self._lock = RLock()
         self._arriving: tuple[Held, JsonObject, Event] | None = None
         self._has_resumed = Event()
+        self._has_left = False
         #: The stop that goes on now.
         self.held: Held | None = None
 
@@ -102,6 +103,7 @@ class ToolStops:
             return False
         if mode != "continue":
             self._calls.step = self._calls.depth
+        self._tracer.stopped = 0
         self._program.debugger.tool_gate.release()
         self._has_resumed.clear()
         self._tracer.post(_COMMANDS[mode], threadId=held.thread)
@@ -111,7 +113,8 @@ class ToolStops:
         return True
 
     def let_go(self) -> None:
-        """The session leaves."""
+        """The session leaves; nothing stops any more."""
+        self._has_left = True
         self.go_on("continue")
 
     def ask(self, command: str, **arguments: object) -> JsonObject:
@@ -165,12 +168,16 @@ class ToolStops:
             self._program.logged(str(body.get("output")))
 
     def _stopped(self, thread: int, body: JsonObject) -> None:
+        if self._has_left:
+            self._tracer.post("continue", threadId=thread)
+            return
         kept = inside(self._tracer, self._calls, thread)
         if passes(self._tracer, self._calls, kept, thread):
             return
         if body.get("reason") == "exception":
             body = {**body, **_exception(self._tracer, thread)}
         held = Held(thread, kept)
+        self._tracer.stopped = self._calls.owner
         arrived = Event()
         self._arriving, self._calls.step = (held, body, arrived), None
         with self._lock:
@@ -179,12 +186,11 @@ class ToolStops:
         arrived.wait(_PATIENCE_S)
         self._arriving = None
         self._calls.forget()
-        if held.stop is not None:
+        if held.stop is not None and not self._has_left:
             self._program.stopped(held.stop)
             return
-        with self._lock:
-            self.held = None
-        self._tracer.post("continue", threadId=thread)
+        if not self.go_on("continue"):
+            self._tracer.post("continue", threadId=thread)
 
     def _ring(self) -> None:
         """Let the stopped thread call `visited`."""

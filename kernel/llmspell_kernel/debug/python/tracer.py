@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import sys
 from hmac import compare_digest
 from threading import Lock, Thread
 
@@ -44,8 +45,9 @@ if TYPE_CHECKING:
 VISIT = f"__import__('{__name__}', fromlist=['visit']).visit()"
 _LOOPBACK = "127.0.0.1"
 _PATIENCE_S = 10.0
-#: debugpy asks where Python's own frozen modules are, and warns on stderr: tools are files.
-_SILENCE = "PYDEVD_DISABLE_FILE_VALIDATION"
+#: What debugpy reads from the environment when it is imported. It asks where Python's own frozen modules are, and warns
+#: on stderr: tools are files. And from Python 3.12 on it would watch all threads; we trace one, while it calls tools.
+_SETTINGS = {"PYDEVD_DISABLE_FILE_VALIDATION": "1", "PYDEVD_USE_SYS_MONITORING": "0"}
 
 
 class Tracer:
@@ -55,6 +57,12 @@ class Tracer:
         self._server, peer, token, expected = _connected()
         self._connection = Connection(peer, self._heard)
         self._connection.open()
+        self._debugger = self._server.get_global_debugger()
+        # Its own way looks at the frames of all threads at each change, and leaves them, and what they hold, to the
+        # garbage collector. Lua's values must not be kept like that; and the thread that is traced is known.
+        self._debugger.set_tracing_for_untraced_contexts = self._trace_stopped
+        #: The thread that is stopped in a tool; 0 for none.
+        self.stopped = 0
         self._owner: Owner | None = None
         self._lock = Lock()
         self._rules: tuple[bool, tuple[str, ...]] | None = None
@@ -110,6 +118,12 @@ class Tracer:
         if file not in files:
             self.configure((*files, file), just_my_code=just_my_code)
 
+    def _trace_stopped(self, **_: object) -> None:
+        """Let new breakpoints hold in the functions that are stopped; called by debugpy when some were changed."""
+        thread = self.stopped
+        if thread:
+            self._debugger.set_trace_for_frame_and_parents(thread, sys._current_frames().get(thread))
+
     def _heard(self, event: str, body: JsonObject) -> None:
         owner = self._owner
         if owner is not None:
@@ -125,9 +139,9 @@ class Tracer:
             return
         self._is_tracing = on
         if on:
-            self._server.get_global_debugger().enable_tracing()
+            self._debugger.enable_tracing()
         else:
-            self._server.get_global_debugger().disable_tracing()
+            self._debugger.disable_tracing()
 
     def stop_soon(self) -> None:
         """Stop at the next line that is not left alone."""
@@ -202,13 +216,12 @@ def _accept(listener: socket.socket, accepted: list[socket.socket]) -> None:
 
 def _imported() -> tuple[Any, str]:
     """Return pydevd as debugpy brings it, and debugpy's folder."""
-    import sys
     from importlib import import_module  # neither comes with the types that a checker needs
 
     if getattr(sys.modules.get("pydevd"), "get_global_debugger", lambda: None)() is not None:
         raise RequestFailed("unable", "another Python debugger works in this process already", show=True)
-    before = os.environ.get(_SILENCE)
-    os.environ[_SILENCE] = "1"
+    before = {name: os.environ.get(name) for name in _SETTINGS}
+    os.environ.update(_SETTINGS)
     try:
         debugpy = import_module("debugpy")
         import_module("debugpy.server")  # makes pydevd importable
@@ -217,8 +230,9 @@ def _imported() -> tuple[Any, str]:
         text = f"Python tools are debugged by debugpy, which is missing ({error}): pip install debugpy"
         raise RequestFailed("unable", text, show=True) from error
     finally:
-        if before is None:
-            del os.environ[_SILENCE]
-        else:
-            os.environ[_SILENCE] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
     return pydevd, os.path.dirname(os.path.abspath(str(debugpy.__file__)))

@@ -108,6 +108,10 @@ marks[native.on_break] = true
 
 -- Calls of tools -----------------------------------------------------------------------------------------------------
 
+-- The coroutines that have called tools in the sight of a debugger of Python: it keeps frames for as long as it likes,
+-- and with them what Python holds of a coroutine, which must not outlive it.
+local anchors = {}
+
 -- Something may have been set while the tool ran: it holds for the script's own lines from here on.
 local function left(...)
   if host.left() then
@@ -120,6 +124,7 @@ end
 marks[left] = true
 
 function around(call, name, ...)
+  anchors[running()] = true
   host.entering(name, step ~= nil and step.is_into == true)
   return left(call(name, ...))
 end
