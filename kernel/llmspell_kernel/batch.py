@@ -47,7 +47,7 @@ MAX_AGE_S = 0.005
 #: The service thread does when it is so old: not while main is about to, since they would fight for the GIL.
 OVERDUE_S = 0.015
 #: Milliseconds between two ticks while requests follow each other closely.
-TICK_MS = 20
+TICK_MS = 30
 #: Two requests within this time follow each other closely.
 CLOSE_S = 0.1
 _MAX_MESSAGES = 256

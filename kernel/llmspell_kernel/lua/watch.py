@@ -1,7 +1,8 @@
 """The watch thread of one engine: what must happen while the owner thread is inside Lua or a tool.
 
-Theory of operation. The thread sleeps in `poll` on a pipe. While a run is active it wakes every few milliseconds to
-look at the deadline and at Lua's memory count, to flush prints, and to repeat the hook of a run that was stopped.
+Theory of operation. The thread sleeps in `poll` on a pipe. While a run goes on, and is no short one, it wakes every few
+milliseconds to look at the deadline and at Lua's memory count, to flush prints, and to repeat the hook of a run that
+was stopped.
 After a run it stays warm for a moment, so that many short runs in a row cost no wake-ups, then parks without a timeout.
 SIGINT reaches it even while the main thread never returns to Python: the C handler writes to the pipe. A door that has
 a wake-up pipe of its own gets every signal handed on, and decides.
@@ -146,10 +147,12 @@ class Watch:
     def _loop(self) -> None:
         idle = 0
         flushed = pressed = 0.0
+        known: Run | None = None
         wait = _make_wait(self._reader)
         while not self._closing:
             run = self._run
             if run is None:
+                known = None
                 idle += 1
                 self._parked = idle > _WARM_TICKS
                 if self._parked and self._run is not None:  # a run began between the two lines above
@@ -158,7 +161,8 @@ class Watch:
                 wait(None if self._parked else _PRESS_S)
             else:
                 idle = 0
-                wait(_TICK_S)
+                wait(_TICK_S if run is known else _PRESS_S)  # most runs are over by then, and each look costs them
+                known = run
             self._parked = False
             self._drain()
             run = self._run
