@@ -88,7 +88,7 @@ class KernelClient:
         self._wire = Wire(connection.key, max_content_bytes=_MAX_FRAME_BYTES)
         #: What errors call the kernel.
         self.where = where
-        self._on_wait = on_wait
+        self.on_wait = on_wait
         self._context: zmq.Context[ByteSocket] = zmq.Context()
         self._lock = threading.Lock()
         self._identity = os.urandom(16)
@@ -229,7 +229,7 @@ class KernelClient:
         is_queued = not self._is_busy and waiting.reply is None and now - waiting.since > QUEUED_S
         if is_queued and may_tell and not waiting.is_told:
             waiting.is_told = True
-            self._on_wait()
+            self.on_wait()
 
     def _hear(self, waiting: _Waiting, hearer: Hearer) -> None:
         message = self._receive(self._iopub, "iopub", waiting.own_id, also=_DEBUG_EVENT)

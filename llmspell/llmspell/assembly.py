@@ -78,16 +78,36 @@ def registry(options: Options, script_dir: str | None = None) -> ToolRegistry:
     return from_settings(options, settings(options), script_dir)
 
 
-def tools(options: Options, connect: Place | None) -> ToolRegistry | RemoteTools:
-    """Return the tools of this process, or those of the kernel that `connect` names."""
-    return registry(options) if connect is None else elsewhere(options, connect)
+class ToolsOf:
+    """The tools that a command works with, while entered: those of this process, or those of a running kernel.
 
+    Args:
+        options: The global options.
+        connect: The kernel, or None.
+        bar: Taken off the screen after each call of a kernel's tool.
+    """
 
-def elsewhere(options: Options, connect: Place, bar: ProgressBar | None = None) -> RemoteTools:
-    """Return the tools of a running kernel."""
-    from llmspell.client.tools import RemoteTools  # zmq and signal; few commands connect
+    __slots__ = ("_bar", "_connect", "_options", "_remote")
 
-    return RemoteTools(options, connect, bar)
+    def __init__(self, options: Options, connect: Place | None, bar: ProgressBar | None = None) -> None:
+        self._options = options
+        self._connect = connect
+        self._bar = bar
+        self._remote: RemoteTools | None = None
+
+    def __enter__(self) -> ToolRegistry | RemoteTools:
+        """Return them."""
+        if self._connect is None:
+            return registry(self._options)
+        from llmspell.client.tools import RemoteTools  # zmq and signal; few commands connect
+
+        self._remote = RemoteTools(self._options, self._connect, self._bar)
+        return self._remote
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the kernel."""
+        if self._remote is not None:
+            self._remote.close()
 
 
 def from_settings(

@@ -29,8 +29,8 @@ def list_tools(
     connect: Place | None = None,
 ) -> int:
     """Print the names of all tools: one a line, or a JSON array of names; objects where `detailed` or jsonl."""
-    registry = assembly.tools(options, connect)
-    tools = registry.list(known_category(registry, category))
+    with assembly.ToolsOf(options, connect) as registry:
+        tools = registry.list(known_category(registry, category))
     _print(tools, options.format(format), detailed, select)
     return 0
 
@@ -52,8 +52,8 @@ def search(
     """
     from llmspell_tools.search import corrected, find  # `list` and `info` need neither
 
-    registry = assembly.tools(options, connect)
-    tools = registry.list(known_category(registry, category))
+    with assembly.ToolsOf(options, connect) as registry:
+        tools = registry.list(known_category(registry, category))
     hits = find(tools, words)
     if not hits:
         meant = corrected(tools, words)
@@ -92,7 +92,8 @@ def info(
     connect: Place | None = None,
 ) -> int:
     """Print what one tool does, and with `show_schema` the JSON Schemas of its parameters and output."""
-    tool = assembly.tools(options, connect).get(words[0])
+    with assembly.ToolsOf(options, connect) as registry:
+        tool = registry.get(words[0])
     style = options.format(format)
     if style == "text" and select is None:
         from llmspell.actions.description import describe  # only `info` needs it

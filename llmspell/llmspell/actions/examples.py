@@ -105,13 +105,13 @@ def check_examples(
     """
     if bool(names) == (all_tools or category is not None):
         raise InvalidParameters("name the tools to test, or --all (with --category NAME: all of a category)")
-    registry = assembly.tools(options, connect)
-    tools = [registry.get(name) for name in names] or registry.list(known_category(registry, category))
-    style = options.format(format)
-    reports = _reports(registry, tools)
-    if names and len(tools) == 1:
-        return _one(next(reports), style, verbose=verbose)
-    return _several(reports, len(tools), style, verbose=verbose)
+    with assembly.ToolsOf(options, connect) as registry:
+        tools = [registry.get(name) for name in names] or registry.list(known_category(registry, category))
+        style = options.format(format)
+        reports = _reports(registry, tools)
+        if names and len(tools) == 1:
+            return _one(next(reports), style, verbose=verbose)
+        return _several(reports, len(tools), style, verbose=verbose)
 
 
 def _reports(registry: ToolRegistry | RemoteTools, tools: Sequence[Tool]) -> Iterator[Report]:

@@ -57,19 +57,18 @@ def invoke(
     name: str | None = words[0]
     bar = None if options.quiet else assembly.progress_bar()
     try:
-        registry = assembly.registry(options) if connect is None else assembly.elsewhere(options, connect, bar)
-        tool = registry.get(words[0])
-        name = tool.name
-        values = _values(tool, params, words[1:])
-        shown, sys.stdout = sys.stdout, sys.stderr  # what somebody's tool prints is no result
-        try:
-            result = registry.invoke(
-                name, values, context=registry.context(progress=bar, ask=assembly.asker(options)), timeout_s=timeout_s
-            )
-        finally:
-            sys.stdout = shown
-            if bar is not None:
-                bar.clear()
+        with assembly.ToolsOf(options, connect, bar) as registry:
+            tool = registry.get(words[0])
+            name = tool.name
+            values = _values(tool, params, words[1:])
+            shown, sys.stdout = sys.stdout, sys.stderr  # what somebody's tool prints is no result
+            try:
+                context = registry.context(progress=bar, ask=assembly.asker(options))
+                result = registry.invoke(name, values, context=context, timeout_s=timeout_s)
+            finally:
+                sys.stdout = shown
+                if bar is not None:
+                    bar.clear()
         duration_ms = (perf_counter() - begin) * 1000
         _show(name, result, style, select, raw, duration_ms)
         if style == "text" and not (raw or select or options.quiet):

@@ -89,6 +89,10 @@ class RemoteTools:
             if isinstance(each, dict):
                 yield each
 
+    def close(self) -> None:
+        """Close the connection; the kernel goes on."""
+        self._client.close()
+
     # --- of a client -----------------------------------------------------------------------------------------------
 
     def published(self, msg_type: str, content: JsonObject) -> None:
