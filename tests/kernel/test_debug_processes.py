@@ -143,14 +143,14 @@ def test_a_script_without_wait_runs_at_once(start, script):
 
 def test_break_at_and_watch_wait_for_a_client(start, connect, script, tmp_path):
     path = script(COUNT)
-    running = start("debug", path, "--break-at", "3", "--watch", "total", "--watch", "no.such")
+    running = start("debug", path, "--break-at", "5", "--watch", "total", "--watch", "no.such")
     port = running.port()
-    assert running.note("Stopped at ").startswith(f"{path}:3 (breakpoint); waiting for a debugger")
-    assert running.note("  total = ") == "0"
+    assert running.note("Stopped at ").startswith(f"{path}:5 (breakpoint); waiting for a debugger")
+    assert running.note("  total = ") == "6"
     assert "attempt to index" in running.note("  no.such = ")
     client = connect(port)
     client.start("attach")
-    assert client.stop("breakpoint") == [("main chunk", 3)]
+    assert client.stop("breakpoint") == [("main chunk", 5)]
     client.request("disconnect")
 
     assert running.end() == (0, "6\n")

@@ -459,12 +459,31 @@ def test_what_needs_a_stop_is_refused_while_running(dap, script):
 
     for command, arguments in (
         ("continue", {}), ("next", {}), ("stackTrace", {}), ("scopes", {"frameId": 1}),
-        ("variables", {"variablesReference": 1}), ("evaluate", {"expression": "1"}), ("exceptionInfo", {}),
+        ("evaluate", {"expression": "1", "frameId": 1}), ("exceptionInfo", {}),
     ):  # fmt: skip
         number = dap.post(command, threadId=1, **arguments)
         response = dap._take(lambda each, number=number: each.get("request_seq") == number)
         assert response["success"] is False
         assert response["message"] == "notStopped"
+
+
+def test_globals_are_seen_while_the_script_runs(dap, script):
+    dap.start(program=script("total = { count = 41 }\nprint('on')\nwhile true do end"))
+    dap.event("output", category="stdout")
+    answer = dap.request("evaluate", expression="total", context="repl")
+
+    assert dap.request("evaluate", expression="total.count + 1", context="repl")["result"] == "42"
+    assert [each["value"] for each in dap.children(answer["variablesReference"])] == ["41"]
+    assert {"total"} <= {each["label"] for each in dap.request("completions", text="tot", column=4)["targets"]}
+
+
+def test_what_is_evaluated_while_the_script_runs_is_bounded(dap, script):
+    dap.start(program=script("print('on')\nwhile true do end"))
+    dap.event("output", category="stdout")
+
+    endless = "(function() while true do end end)()"
+    assert "longer than 2 s" in dap.refused("evaluate", expression=endless, context="repl")
+    assert dap.request("evaluate", expression="1 + 1", context="repl")["result"] == "2"
 
 
 def test_launching_what_is_not_there_fails(dap, tmp_path):

@@ -103,6 +103,22 @@ def test_a_script_that_is_killed_ends_the_session(editor, debugged):
     assert editor.is_closed()
 
 
+def test_breakpoints_of_the_command_line_hold_again_when_a_client_has_left(run, tmp_path):
+    (tmp_path / "loop.lua").write_text("for i = 1, 3 do\n  print(i)\nend\n")
+    process = run("debug", "loop.lua", "--break-at", "2", "--watch", "i")
+    port = port_of(process)
+    for value in (1, 2):
+        note = f"  i = {value}\n".encode()
+        assert note in iter(process.stderr.readline, b"")
+        client = DapClient.tcp(port)
+        client.start("attach", lines={tmp_path / "other.lua": []})
+        client.stop("breakpoint")
+        client.request("disconnect")
+        assert client.is_closed()
+        client.close()
+    assert b"  i = 3\n" in iter(process.stderr.readline, b"")
+
+
 def test_a_program_that_has_a_client_refuses_an_editor(editor, debugged):
     _, port, _ = debugged
     first = DapClient.tcp(port)

@@ -224,7 +224,7 @@ def debug_cell(window: Window, client: BlockingKernelClient) -> None:
     window.command("Attach Debugger to Kernel")
     window.page.locator(".quick-input-list .monaco-list-row", has_text="demo").first.click(timeout=SLOW_MS)
     window.page.locator("option", has_text="Lua: kernel demo").first.wait_for(state="attached", timeout=SLOW_MS)
-    window.page.wait_for_timeout(1000)
+    window.page.wait_for_timeout(4000)  # until the kernel has the breakpoint
     client.execute(CELL)
     window.stopped("main chunk", 4)
     window.variable("rows", "{3, 4, 2}")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from llmspell_kernel.debug.debuggee import Frame, Scope, Thread, Value
 from llmspell_kernel.debug.protocol import RequestFailed
 from llmspell_kernel.lua.convert import human_text
 from llmspell_kernel.lua.debugger.debugger import LuaDebugger
+from llmspell_kernel.lua.debugger.glances import Glances
 from llmspell_kernel.lua.debugger.stops import DebuggedAlready, NotStopped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Protocol
 
     from llmspell_kernel.debug.debuggee import Listener, Mode, Wanted
@@ -44,6 +46,9 @@ if TYPE_CHECKING:
 #: The end of a text that a completion continues: a chain of names, and the beginning of the next.
 _CHAIN = re.compile(r"((?:[A-Za-z_]\w*|\[(?:\d+|\"[^\"]*\"|'[^']*')\]|[.:])*[.:])?([A-Za-z_]\w*)?$")
 
+#: What can be asked of a script that runs; all but `children` with frame 0, which stands for the globals.
+_OF_GLOBALS = frozenset({"evaluate", "full", "names", "children"})
+
 
 class LuaDebuggee:
     """One program in Lua, in one engine after another.
@@ -66,6 +71,8 @@ class LuaDebuggee:
         self._is_debugging = False
         self._filters: Mapping[str, str | None] = {}
         self._entry = False
+        self._standing: Mapping[str, Sequence[Wish]] = {}
+        self._paths: set[str] = set()  # where breakpoints have been set
 
     # --- the program's side ----------------------------------------------------------------------------------------
 
@@ -73,6 +80,12 @@ class LuaDebuggee:
         """Debug for the observer alone, before a client comes."""
         self._is_debugging = True
         self.debugger.attach(self)
+
+    def stand(self, lines: Mapping[str, Sequence[Wish]]) -> list[Point]:
+        """Set breakpoints, by path, that hold whenever no client is there; for the observer."""
+        self._standing = lines
+        self.watch()
+        return [point for path, wishes in lines.items() for point in self.set_lines(path, wishes)]
 
     def renew(self, engine: LuaEngine) -> None:
         """Go on in a new engine, with the same breakpoints."""
@@ -139,8 +152,21 @@ class LuaDebuggee:
     def leave(self) -> None:
         """See `Debuggee.leave`."""
         self._listeners = () if self._observer is None else (self._observer,)
-        self._is_debugging = False
-        self.debugger.detach()
+        if self._standing:
+            self._hand_back()
+        else:
+            self._is_debugging = False
+            self.debugger.detach()
+
+    def _hand_back(self) -> None:
+        """Take the client's breakpoints away and set the standing ones, before a stopped program goes on."""
+        self.set_exceptions({})
+        self.set_functions([])
+        for path in self._paths - self._standing.keys():
+            self.set_lines(path, [])
+        self.stand(self._standing)
+        with suppress(NotStopped):  # it runs
+            self.debugger.go_on("continue")
 
     def start(self, *, stop_on_entry: bool) -> None:
         """See `Debuggee.start`."""
@@ -162,6 +188,7 @@ class LuaDebuggee:
 
     def set_lines(self, path: str, wishes: Sequence[Wish]) -> list[Point]:
         """See `Debuggee.set_lines`."""
+        self._paths.add(path)
         return self.debugger.set_lines(path, wishes)
 
     def set_functions(self, wishes: Sequence[Wish]) -> list[Point]:
@@ -241,5 +268,14 @@ class LuaDebuggee:
         return None if chunk is None else human_text(chunk.text)
 
     def _ask(self, name: str, *args: object) -> tuple[Any, ...]:
-        """Ask about values; of a script that is stopped, unless a subclass knows better."""
-        return self.debugger.inspect(name, *args)
+        """Ask about values: where the script is stopped; while it runs about its globals, at its next safe point."""
+        try:
+            return self.debugger.inspect(name, *args)
+        except NotStopped:
+            if name not in _OF_GLOBALS or (name != "children" and args[0] != 0):
+                raise
+        return Glances(self.engine, self.debugger, _no_errand).ask(name, *args)
+
+
+def _no_errand(_work: Callable[[], None]) -> None:
+    """Leave an idle main thread alone: it is not ours."""

@@ -189,14 +189,12 @@ class _Attendant:
             self._server.close()
 
     def _prepare(self, debuggee: ScriptDebuggee) -> None:
-        debuggee.watch()
         by_path: dict[str, list[Wish]] = {}
         for path, line in self._places:
             by_path.setdefault(path, []).append(Wish(line))
-        for path, wishes in by_path.items():
-            for point in debuggee.set_lines(path, wishes):
-                if not point.is_verified:
-                    output.note(f"Warning: no breakpoint at {path}:{point.wish.line}: {point.reason}")
+        for point in debuggee.stand(by_path):
+            if not point.is_verified:
+                output.note(f"Warning: no breakpoint at {point.path}:{point.wish.line}: {point.reason}")
         if self._steps:
             debuggee.debugger.pause("entry")
 
