@@ -2,6 +2,7 @@
 
 import json
 import os
+import queue
 import subprocess
 import sys
 from pathlib import Path
@@ -184,3 +185,25 @@ def test_kernel_list_shows_what_an_editor_attaches_to(run, kernel, tmp_path):
     (row,) = json.loads(out)
     assert (row["id"], row["cwd"]) == ("one", str(tmp_path))
     assert row["connection_file"] == str(tmp_path / "home" / "kernels" / "one.json")
+
+
+def test_a_session_for_python_is_offered_through_the_adapter(run, tmp_path):
+    (tmp_path / "tools").mkdir()
+    tool = tmp_path / "tools" / "double.py"
+    tool.write_text("import llmspell\n\n\n@llmspell.tool(name='double')\ndef double(*, n: int) -> int:\n"
+                    "    '''Double it.\n\n    Args:\n        n: What.\n    '''\n    return 2 * n\n")  # fmt: skip
+    (tmp_path / "script.lua").write_text("print(Tool.execute('double', {n = 21}))\n")
+    process = run("debug", "script.lua", "--wait", "--tools-dir", "tools")
+    editor = DapClient.process(run("debug-adapter"))
+    offers = queue.Queue()
+    editor.answer_requests = offers.put
+    editor.request("initialize", adapterID="llmspell", supportsStartDebuggingRequest=True)
+    editor.request("attach", port=port_of(process), pythonDebugging="child", stopOnEntry=True)
+    editor.event("initialized")
+    editor.request("configurationDone")
+    editor.stop("entry")
+    editor.go("stepIn")
+    offer = offers.get(timeout=PATIENCE_S)
+
+    assert offer["command"] == "startDebugging"
+    assert offer["arguments"]["request"] == "attach"

@@ -60,7 +60,8 @@ def debug(
 def debug_adapter(port: int | None) -> int:
     """Speak the Debug Adapter Protocol on standard input and output, as editors start it.
 
-    The client's launch request names the script; what it prints reaches the client as events.
+    The client's launch request names a script; what it prints reaches the client as events. Its attach request names
+    what runs already: the port of `llmspell debug`, or a kernel by its id or connection file.
     """
     from llmspell.actions import debug as actions
 
