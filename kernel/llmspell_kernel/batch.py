@@ -60,6 +60,7 @@ class ShellBatch:
         shell: Where requests come from and replies go.
         publish: Sends frames on iopub; any thread.
         wake: Makes the service thread call `tick` soon, and every `TICK_MS` while `is_warm`.
+        log: Takes one line about a message that cannot be sent.
         clock: Monotonic seconds.
     """
 
@@ -69,6 +70,7 @@ class ShellBatch:
         "_clock",
         "_is_open",
         "_lock",
+        "_log",
         "_newest",
         "_publish",
         "_published",
@@ -84,12 +86,14 @@ class ShellBatch:
         shell: Shell,
         publish: Callable[[Frames], None],
         wake: Callable[[], None],
+        log: Callable[[str], None],
         *,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._shell = shell
         self._publish = publish
         self._wake = wake
+        self._log = log
         self._clock = clock
         self._lock = threading.Lock()
         self._published: list[Frames] = []
@@ -163,10 +167,16 @@ class ShellBatch:
             self._is_open = False
             published, self._published = self._published, []
             replies, self._replies = self._replies, []
-            for frames in replies:  # first: somebody waits for them, and libzmq's thread takes one after the other
-                self._shell.send(frames)
-            for frames in published:
-                self._publish(frames)
+            # First the replies: somebody waits for them, and libzmq's thread takes one after the other.
+            self._send_all(self._shell.send, replies)
+            self._send_all(self._publish, published)
+
+    def _send_all(self, send: Callable[[Frames], None], messages: list[Frames]) -> None:
+        for frames in messages:
+            try:
+                send(frames)
+            except Exception as error:  # noqa: BLE001 - a frame that is none must not cost the others, or the kernel
+                self._log(f"a bug: a message cannot be sent: {type(error).__name__}: {error}")
 
     def tick(self) -> None:
         """Send what has waited too long; on the service thread."""

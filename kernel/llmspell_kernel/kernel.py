@@ -154,7 +154,7 @@ class Kernel:
         self.running = Running(self.signals.wake)
         self.signals.install(self.running.take_break)
         self.output = Output()
-        self.batch = ShellBatch(self.channels.shell, self.channels.iopub.publish, self.signals.wake)
+        self.batch = ShellBatch(self.channels.shell, self.channels.iopub.publish, self.signals.wake, log)
         self.channels.stdin.before_send = self.batch.release
         self.comms = Comms(self.wire, self.batch.publish)
         self.lifecycle = Lifecycle(self.running.interrupt, self._wake)

@@ -15,7 +15,8 @@ class Shell:
         self.left: list[str] = []
         self.now = 0.0
         self.wakes = 0
-        self.batch = ShellBatch(self, self.publish, self.wake, clock=lambda: self.now)
+        self.logged: list[str] = []
+        self.batch = ShellBatch(self, self.publish, self.wake, self.logged.append, clock=lambda: self.now)
 
     def receive(self) -> list[bytes] | None:
         self.left.append("waits")
@@ -134,6 +135,18 @@ def test_release_keeps_the_order_of_what_was_said():
     shell.batch.publish([b"question"])
 
     assert shell.take() == ["reply b", "says busy b", "says idle b", "says question"]
+
+
+def test_a_message_that_cannot_be_sent_costs_no_other():
+    shell = warm()
+    shell.take()
+    shell.batch.publish(["no bytes"])
+    shell.batch.publish([b"next"])
+
+    shell.batch.release()
+
+    assert shell.take()[-1] == "says next"
+    assert len(shell.logged) == 1
 
 
 def test_the_service_thread_is_woken_once_for_a_succession_and_may_rest_after_it():
