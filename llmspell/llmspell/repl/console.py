@@ -46,6 +46,7 @@ class Console:
         backend: Runs the cells.
         screen: Shows what comes back.
         history_file: Where the reader keeps what was typed, for people; None for nowhere.
+        is_interactive: Whether a person sees what failed; else the exit status says it.
 
     Attributes:
         number: Of the next cell.
@@ -55,7 +56,10 @@ class Console:
         fresh_names: Globals of a fresh state, once somebody has asked.
     """
 
-    def __init__(self, backend: Backend, screen: Screen, history_file: str | None = None) -> None:
+    def __init__(
+        self, backend: Backend, screen: Screen, history_file: str | None = None, *, is_interactive: bool = False
+    ) -> None:
+        self.is_interactive = is_interactive
         self.backend = backend
         self.screen = screen
         self.history_file = history_file
@@ -91,9 +95,9 @@ class Console:
             self.complain(error)
         finally:
             self.debug.close()
-        return (
-            1 if self.has_failed and signals.ending is None else 0 if signals.ending is None else 128 + signals.ending
-        )
+        if signals.ending is not None:
+            return 128 + signals.ending
+        return 1 if self.has_failed and not self.is_interactive else 0
 
     def take(self, text: str) -> None:
         """Run a cell or a command.

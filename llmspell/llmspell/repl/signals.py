@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 _STOPS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
-class Leave(BaseException):
-    """The console shall end while it reads a line; no error, so no `except Exception` takes it."""
+class Leave(SystemExit):
+    """The console shall end while it reads a line. A SystemExit, which no event loop keeps to itself."""
 
 
 class Signals:
