@@ -66,6 +66,17 @@ def test_a_cell_that_ran_before_the_debugger_came_stops_when_it_is_called(lab):
     assert lab.ended(cell)["status"] == "ok"
 
 
+@pytest.mark.parametrize("code", ["1 + 1", "x = 1", "print(1)", "return 5", "%%time\nx = 1"])
+def test_a_cell_of_one_line_stops_at_its_first_run(lab, code):
+    line = code.count("\n") + 1
+    lab.begin(code, [line])
+    cell = lab.run(code)
+
+    assert lab.stop("breakpoint") == [("main chunk", line)]
+    lab.go()
+    assert lab.ended(cell)["status"] == "ok"
+
+
 def test_a_breakpoint_moves_to_a_statement_and_beyond_the_last_one_is_not_verified(lab):
     points = lab.begin(CODE, [5, 40])
 
@@ -223,6 +234,23 @@ def test_disconnect_lets_a_stopped_cell_go_on_and_frees_the_debugger(lab):
     assert lab.stop("breakpoint") == [("main chunk", 7)]
     lab.go()
     assert lab.ended(cell)["status"] == "ok"
+
+
+def test_what_is_asked_behind_a_disconnect_is_for_the_next_session(lab):
+    lab.begin(CODE, [6])
+    asked = [lab.post("disconnect"), lab.post("initialize"), lab.post("attach"), lab.post("debugInfo")]
+    answers = [lab.response(number) for number in asked]
+
+    assert [answer["success"] for answer in answers] == [True] * 4
+    assert answers[3]["body"]["isStarted"]
+    assert lab.breakpoints(CODE, [6])[0]["verified"]
+
+
+def test_behind_a_terminate_that_fails_the_session_goes_on(lab):
+    lab.request("initialize")
+    asked = [lab.post("terminate"), lab.post("threads"), lab.post("terminate"), lab.post("threads")]
+
+    assert [lab.response(number)["success"] for number in asked] == [False, True, False, True]
 
 
 def test_terminate_interrupts_the_cell_and_ends_the_session(lab):

@@ -40,6 +40,8 @@ _ENGINE_S = 10.0
 #: Seconds that the kernel waits for the session at its end.
 _FAREWELL_S = 1.0
 _ENDING = "the kernel is ending"
+#: Requests that end a session, where they succeed.
+_LAST = ("disconnect", "terminate")
 
 
 class _Asked:
@@ -84,6 +86,7 @@ class JupyterDebugger:
         self._debuggee: CellDebuggee | None = None
         self._asked: dict[int, _Asked] = {}
         self._numbers = count(1)
+        self._last: int | None = None  # the request that is to end the session
         self._is_closing = False
 
     # --- control thread --------------------------------------------------------------------------------------------
@@ -121,6 +124,12 @@ class JupyterDebugger:
             session.open()
         number = next(self._numbers)
         self._asked[number] = asked
+        if self._last is None:
+            self._post(session, number, asked)
+
+    def _post(self, session: DebugSession, number: int, asked: _Asked) -> None:
+        if asked.message.get("command") in _LAST:
+            self._last = number  # what comes behind it is for the next session
         session.post({"type": "request", **asked.message, "seq": number})
 
     # --- worker thread of the session ------------------------------------------------------------------------------
@@ -132,13 +141,22 @@ class JupyterDebugger:
         number = message.get("request_seq")
         with self._lock:
             asked = self._asked.pop(number, None) if isinstance(number, int) else None
+            if number == self._last and message.get("success") is not True:
+                self._go_on()
         if asked is not None:
             asked.answer({**message, "request_seq": _seq(asked.message)})
+
+    def _go_on(self) -> None:
+        """Let the session answer what was asked behind a request that was to end it and has failed."""
+        last, self._last = self._last, None
+        for number, asked in self._asked.items():
+            if self._session is not None and last is not None and number > last and self._last is None:
+                self._post(self._session, number, asked)
 
     def _closed(self) -> None:
         """Begin a new session with what was asked behind the request that ended this one."""
         with self._lock:
-            self._session = None
+            self._session = self._last = None
             self._requests.forget()
             if self._is_closing:
                 return

@@ -54,9 +54,11 @@ function native.await_in(co)
   if not native.count_hook then sethook(co, on_hook, native.hook_mask, SOON) end
 end
 
--- A script begins while a safe point is awaited: a short one would be over before the next look.
+-- A script begins while a safe point is awaited. What wants to see it is done before its first line, and the next look
+-- is at its first instruction: a short script would be over before a later one.
 function native.await_here()
   looks = 0
+  host.visit(api)
   if not native.count_hook then sethook(on_hook, native.hook_mask, SOON) end
 end
 
