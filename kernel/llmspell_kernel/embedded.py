@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import threading
-from functools import partial
 from time import monotonic
 
 from llmspell_kernel.comms import Comms
@@ -17,20 +16,12 @@ from llmspell_kernel.dispatch import Dispatcher
 from llmspell_kernel.engine import LateEngine
 from llmspell_kernel.errands import Errands
 from llmspell_kernel.errors import UnknownMessage
-from llmspell_kernel.handlers.complete import complete_request
-from llmspell_kernel.handlers.execute import Cells, execute_request
-from llmspell_kernel.handlers.history import history_request
-from llmspell_kernel.handlers.inspect import inspect_request
-from llmspell_kernel.handlers.is_complete import is_complete_request
-from llmspell_kernel.handlers.kernel_info import kernel_info_request
-from llmspell_kernel.handlers.script import Scripts, script_request
-from llmspell_kernel.handlers.tool import ToolDesk, tool_request
 from llmspell_kernel.history import History
-from llmspell_kernel.language import Languages
 from llmspell_kernel.output import Output
-from llmspell_kernel.own_tools import OwnTools
 from llmspell_kernel.running import GRACE_S, Running
+from llmspell_kernel.shells import Shells
 from llmspell_kernel.stdin import END_OF_INPUT, Questions
+from llmspell_kernel.streams import Outlet
 from llmspell_kernel.wire import DELIMITER, EMPTY_OBJECT, Wire, encode
 from llmspell_tools.errors import ToolExecutionError
 from llmspell_tools.jsontext import loads
@@ -41,7 +32,6 @@ if TYPE_CHECKING:
 
     from llmspell_kernel.client import Hearer
     from llmspell_kernel.debug.jupyter import JupyterDebugger
-    from llmspell_kernel.dispatch import Handler
     from llmspell_kernel.display import KernelFront
     from llmspell_kernel.engine import EngineFactory
     from llmspell_tools.registry import ToolRegistry
@@ -93,8 +83,20 @@ class EmbeddedKernel:
         self._debugger: JupyterDebugger | None = None
         self.running = Running()
         self.engine = LateEngine(lambda: engine_factory(registry, self._output.write, self._front()))
-        self._handlers = self._shell(registry, engine_factory, cell_timeout_s)
-        self._dispatcher = Dispatcher(self._wire, self._handlers, publish=self._publish, log=log)
+        self._outlet = Outlet()
+        shells = Shells(
+            self.engine,
+            registry,
+            engine_factory,
+            self._front,
+            output=self._output,
+            outlet=self._outlet,
+            running=self.running,
+            comms=self._comms,
+            history=self._history,
+            cell_timeout_s=cell_timeout_s,
+        )
+        self._dispatcher = Dispatcher(self._wire, shells.handlers(is_main=True), publish=self._publish, log=log)
 
     def request(self, msg_type: str, content: JsonObject, hearer: Hearer) -> JsonObject:
         """Handle a request and return its reply's content; what it publishes is heard meanwhile, from any thread."""
@@ -150,6 +152,7 @@ class EmbeddedKernel:
         if self._debugger is not None:
             self._debugger.close()
         self.engine.close()
+        self._outlet.close()
         self._history.close()
 
     # --- as a source of messages, for the dispatcher ---------------------------------------------------------------
@@ -165,36 +168,7 @@ class EmbeddedKernel:
         """Take a reply."""
         self._reply = _content(frames)
 
-    # --- composition -----------------------------------------------------------------------------------------------
-
-    def _shell(
-        self, registry: ToolRegistry, engine_factory: EngineFactory, cell_timeout_s: float | None
-    ) -> dict[str, Handler]:
-        engine, output, running = self.engine, self._output, self.running
-        own_tools = OwnTools(lambda: engine.registry(registry), running, output.write)
-        language = Languages(engine)
-        cells = Cells(engine, output, running, cell_timeout_s, own_tools)
-        cells.history, cells.language = self._history, language
-        scripts = Scripts(
-            engine,
-            lambda folder: engine_factory(registry, output.write, self._front(), script_dir=folder),
-            registry.policy,
-            output,
-            running,
-            cell_timeout_s,
-            own_tools,
-        )
-        desk = ToolDesk(lambda: engine.registry(registry), running, own_tools)
-        return {
-            "kernel_info_request": kernel_info_request,
-            "execute_request": partial(execute_request, cells),
-            "complete_request": partial(complete_request, language),
-            "inspect_request": partial(inspect_request, language),
-            "is_complete_request": partial(is_complete_request, language),
-            "history_request": partial(history_request, self._history),
-            "tool_request": partial(tool_request, desk),
-            "script_request": partial(script_request, scripts),
-        }
+    # --- what it is put together of ---
 
     def _front(self) -> KernelFront:
         from llmspell_kernel.display import KernelFront  # with the engine
