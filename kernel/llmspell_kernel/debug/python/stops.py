@@ -95,7 +95,7 @@ class ToolStops:
 
     # --- any thread ------------------------------------------------------------------------------------------------
 
-    def go_on(self, mode: str) -> bool:
+    def go_on(self, mode: str, *, nudges: int = _NUDGES) -> bool:
         """Let the stopped tool run; tell whether there is one."""
         with self._lock:
             held, self.held = self.held, None
@@ -107,8 +107,7 @@ class ToolStops:
         self._program.debugger.tool_gate.release()
         self._has_resumed.clear()
         self._tracer.post(_COMMANDS[mode], threadId=held.thread)
-        if mode != "continue":
-            nudge(self._tracer, held.top, self._has_resumed, _NUDGES)
+        nudge(self._tracer, held.top, self._has_resumed, nudges)
         self._program.resumed(mode)
         return True
 
@@ -144,7 +143,7 @@ class ToolStops:
 
     def _resume(self, mode: str | None) -> None:
         """The script beneath shall go on: it was interrupted, or its debugger leaves it."""
-        self.go_on(mode or "continue")
+        self.go_on(mode or "continue", nudges=1)  # on the very thread: it looks at its orders when this is over
 
     def _stop_of(self, thread: int, body: JsonObject) -> Stop:
         reason = str(body.get("reason"))
@@ -189,7 +188,7 @@ class ToolStops:
         if held.stop is not None and not self._has_left:
             self._program.stopped(held.stop)
             return
-        if not self.go_on("continue"):
+        if not self.go_on("continue", nudges=_BLIND_NUDGES):
             self._tracer.post("continue", threadId=thread)
 
     def _ring(self) -> None:
@@ -221,7 +220,7 @@ def passes(tracer: Tracer, calls: Calls, kept: list[Frame], thread: int) -> bool
 
 
 def nudge(tracer: Tracer, frame: int, has_resumed: Event, most: int) -> None:
-    """Wake the stopped thread until it has begun its step: it takes its order, then sleeps 0.2 s before it obeys."""
+    """Wake the stopped thread until it has gone on: it takes its order, then sleeps 0.2 s before it obeys."""
     for _ in range(most):
         if has_resumed.wait(_NUDGE_S):
             return
