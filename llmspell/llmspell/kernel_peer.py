@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
+from time import monotonic
 
 from llmspell import kernels
 from llmspell.notebook_cells import COMMAND, NotebookCells
@@ -121,15 +122,17 @@ class KernelPeer(Peer):
 
     def _greet(self, kernel: Found) -> None:
         """Wait until iopub is subscribed and control has answered."""
+        end = monotonic() + _PATIENCE_S
         try:
             while self._client.iopub_channel.get_msg(timeout=_PATIENCE_S)["header"]["msg_type"] != "iopub_welcome":
-                pass  # what others have caused
-            features = self._replied("kernel_info_request", {}, _PATIENCE_S).get("supported_features") or []
+                if monotonic() > end:  # all that comes is what others have caused
+                    raise Empty
+            info = self._replied("kernel_info_request", {}, _PATIENCE_S)
         except Empty as error:
             text = f"the kernel {kernel.id} does not answer; `llmspell kernel list` shows those that run"
             raise RequestFailed("program", text, show=True) from error
-        if "debugger" not in features:
-            raise RequestFailed("program", f"the kernel {kernel.id} has no debugger", show=True)
+        if info.get("implementation") != kernels.IMPLEMENTATION or "debugger" not in info.get("supported_features", []):
+            raise RequestFailed("program", f"{kernel.id} is no llmspell kernel with a debugger", show=True)
 
     def _ask_all(self) -> None:
         try:

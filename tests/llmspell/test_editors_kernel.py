@@ -91,6 +91,13 @@ def test_a_breakpoint_in_a_notebook_cell_is_hit(kernel, editor):
     assert editor.event("output", category="stdout")["output"] == "42\n"
 
 
+def test_the_editor_learns_what_a_kernel_cannot_do(kernel, editor):
+    assert editor.request("initialize", adapterID="llmspell")["supportsRestartRequest"] is True
+    editor.request("attach", kernelId="abc")
+
+    assert editor.event("capabilities")["capabilities"]["supportsRestartRequest"] is False
+
+
 def test_an_edited_cell_stops_where_its_breakpoint_has_moved(kernel, editor):
     editor.start("attach", kernelId="abc", cells={URI: CELL}, lines={URI: [2]})
     edited = f"-- a comment\n{CELL}"

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from threading import Event, Lock, Thread
 
+from llmspell_kernel.debug.capabilities import capabilities
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from llmspell_kernel.debug.peer import Peer
@@ -72,12 +74,26 @@ class Relay:
             if message.get("type") != "response" or message.get("command") != "initialize":
                 self._is_told = self._is_told or message.get("event") == "terminated"
                 self._session.pass_on(message)
-            elif message.get("success") is not True:  # else the client has had its answer to `initialize`
+            elif message.get("success") is True:
+                self._correct(message.get("body"))
+            else:
                 self._refuse(message)
                 break
         if not self._is_told:
             self._session.pass_on({"type": "event", "event": "terminated"})
         self._session.hang_up()
+
+    def _correct(self, told: JsonValue) -> None:
+        """The client has had our answer to `initialize`: tell it what the peer can do otherwise."""
+        can, promised = told if isinstance(told, dict) else {}, capabilities()
+        changed: JsonObject = {
+            name: can.get(name, False)
+            for name in sorted(can.keys() | promised.keys())
+            if can.get(name, False) != promised.get(name, False)
+        }
+        if changed:
+            body: JsonObject = {"capabilities": changed}
+            self._session.pass_on({"type": "event", "event": "capabilities", "body": body})
 
     def _refuse(self, refusal: JsonObject) -> None:
         self._is_opened.wait(_PATIENCE_S)
