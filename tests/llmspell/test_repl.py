@@ -87,7 +87,7 @@ def test_a_cell_at_the_end_of_the_input_reads_nothing(lines):
 
 
 def test_os_exit_leaves(lines):
-    assert (0, "", "") == lines("os.exit(0)", "print('never')")
+    assert (7, "", "") == lines("os.exit(7)", "print('never')")
 
 
 def test_a_question_describes_a_tool(lines):
@@ -102,6 +102,21 @@ def test_what_a_cell_prints_to_stderr_stays_apart(lines):
 
 def test_a_line_that_was_left_unfinished_does_not_swallow_the_next(lines):
     assert (0, "a\n1\n", "") == lines("io.write('a')", "1")
+
+
+def test_magics_and_python_cells_work_as_in_a_notebook(lines):
+    status, out, _ = lines("r = %tool calculator input=2+3", "r.result.result", "%%time", "1 + 1", "", "'after'")
+
+    assert 0 == status
+    assert out.startswith("5.0\n")
+    assert "wall time" in out
+    assert out.endswith('"after"\n')
+
+
+def test_a_loaded_file_stands_in_the_next_cell(keys, project):
+    (project / "piece.lua").write_text("print('loaded')")
+
+    assert (0, "loaded\n", "") == keys("%load piece.lua", ENTER, ENTER, CTRL_D)
 
 
 # --- commands ------------------------------------------------------------------------------------------------------

@@ -53,6 +53,8 @@ class Console:
         cells: The texts of those that ran, by number.
         has_failed: Whether any has.
         shows_time: Whether each cell's time is shown.
+        next_text: What stands in the next cell before anything is typed.
+        exit_code: What a cell gave `os.exit`.
         fresh_names: Globals of a fresh state, once somebody has asked.
     """
 
@@ -71,6 +73,8 @@ class Console:
         self.cells: dict[int, str] = {}
         self.has_failed = False
         self.shows_time = False
+        self.next_text = ""
+        self.exit_code: int | None = None
         self.fresh_names: set[str] | None = None
 
     def run(self, reader: Reader, signals: Signals) -> int:
@@ -82,8 +86,8 @@ class Console:
                 try:
                     self.screen.end_line()
                     signals.is_stopped = False
-                    text = reader.read(f"In[{self.number}]: ")
-                    self.take(text)
+                    given, self.next_text = self.next_text, ""
+                    self.take(reader.read(f"In[{self.number}]: ", given))
                 except KeyboardInterrupt:
                     continue
         except (EOFError, Leave):
@@ -97,6 +101,8 @@ class Console:
             self.debug.close()
         if signals.ending is not None:
             return 128 + signals.ending
+        if self.exit_code is not None:
+            return self.exit_code & 0xFF
         return 1 if self.has_failed and not self.is_interactive else 0
 
     def take(self, text: str) -> None:
@@ -251,7 +257,11 @@ class Console:
                 continue
             if each.get("source") == "page":
                 self.screen.page(each.get("data"))
+            elif each.get("source") == "set_next_input":
+                self.next_text = str(each.get("text", ""))
             elif each.get("source") == "ask_exit":
+                code = each.get("exit_code")
+                self.exit_code = code if isinstance(code, int) else 0
                 raise EOFError
 
 

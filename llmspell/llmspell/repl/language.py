@@ -68,7 +68,8 @@ class Language:
 
     def judge(self, cell: str) -> tuple[str, str]:
         """Return a cell's status and the indent of its next line, as `is_complete_reply` has them."""
-        reply = self._asked("is_complete_request", {"code": cell})
+        # An empty line ends a cell of magics; that of the cursor is one, too.
+        reply = self._asked("is_complete_request", {"code": cell + "\n" if cell.startswith("%%") else cell})
         return str(reply.get("status", "unknown")), str(reply.get("indent", ""))
 
     def complete(self, text: str) -> list[Choice]:

@@ -77,10 +77,10 @@ class PromptReader:
         self._session = self._made(self.history, _bindings(language), _Words(language.complete), multiline=True)
         self._commands = self._made(InMemoryHistory(), None, _Words(complete_command), multiline=False)
 
-    def read(self, title: str) -> str:
+    def read(self, title: str, text: str = "") -> str:
         """See `Reader.read`."""
         with self._typing():
-            return self._session.prompt([("class:prompt", title)], prompt_continuation=_continuation)
+            return self._session.prompt([("class:prompt", title)], default=text, prompt_continuation=_continuation)
 
     def read_command(self, title: str) -> str:
         """See `Reader.read_command`; one line, with a history of its own."""

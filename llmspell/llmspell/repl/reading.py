@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 class Reader(Protocol):
     """Reads cells and commands."""
 
-    def read(self, title: str) -> str:
-        """Return the next cell or command; `title` stands before it.
+    def read(self, title: str, text: str = "") -> str:
+        """Return the next cell or command.
+
+        Args:
+            title: Stands before it.
+            text: Is there already, to be changed; where nobody types it is left out.
 
         Raises:
             EOFError: There is none: the input is over, or the person has left.
@@ -49,7 +53,7 @@ class PlainReader:
         self._is_stopped = is_stopped
         self._input = StandardInput(lambda _: None)
 
-    def read(self, title: str) -> str:  # noqa: ARG002 - nobody is there to see it
+    def read(self, title: str, text: str = "") -> str:  # noqa: ARG002 - nobody is there to see it
         """See `Reader.read`; a cell ends where it is complete, or with the input."""
         cell = ""
         while True:
