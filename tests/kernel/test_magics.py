@@ -142,6 +142,8 @@ def test_name_with_a_question_mark_shows_help(bench):
     assert page["data"]["text/plain"].startswith("%tool NAME")
     assert "Evaluate" in tool["data"]["text/plain"]
     assert "csv-analyzer" in bare["data"]["text/plain"]
+    assert bench.run("nothing?")["payload"] == []
+    assert bench.text == "nothing is known about 'nothing'\n"
 
 
 # --- time -----------------------------------------------------------------------------------------------------------

@@ -42,6 +42,6 @@ def answer(language: Language, question: tuple[str, int]) -> JsonObject | None:
     subject, detail = question
     data = language.inspect(subject, len(subject), detail)
     if not data and subject.replace("-", "_").isidentifier():
-        code = f'Tool.get("{subject}'  # a tool's name by itself
-        data = language.inspect(code + '")', len(code), detail)
+        code = f"%tool {subject}"  # a tool's name by itself
+        data = language.inspect(code, len(code), detail)
     return {"source": "page", "data": {**data}, "start": 0} if data else None
