@@ -111,6 +111,13 @@ def test_a_stopped_cell_is_evaluated_in_its_frame(lab):
     lab.said("10\n")
 
 
+def test_what_an_idle_expression_prints_is_output_of_its_request(lab):
+    lab.begin()
+
+    assert lab.evaluate("print('said', 1)", frame=None, context="repl") == ""
+    lab.said("said\t1\n")
+
+
 def test_an_expression_that_loops_is_stopped_while_idle_too(lab):
     lab.begin()
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmspell_kernel.debug.protocol import Arguments
+    from llmspell_kernel.dispatch import Request
     from llmspell_kernel.engine import LateEngine
     from llmspell_kernel.errands import Errands
     from llmspell_kernel.output import Output
@@ -88,11 +89,19 @@ class JupyterDebugger:
         self._numbers = count(1)
         self._last: int | None = None  # the request that is to end the session
         self._is_closing = False
+        self._speaker: Request | None = None
 
     # --- control thread --------------------------------------------------------------------------------------------
 
-    def post(self, message: JsonObject, answer: Send) -> None:
-        """Take a request; `answer` gets its response."""
+    def post(self, message: JsonObject, answer: Send, speaker: Request | None = None) -> None:
+        """Take a request; `answer` gets its response.
+
+        Args:
+            message: The request.
+            answer: Called once, soon or later, on another thread or this one.
+            speaker: Shows what an expression prints while no cell runs.
+        """
+        self._speaker = speaker
         if message.get("type", "request") != "request":
             answer(_failure(message, RequestFailed("not_a_request", "a debug_request must be a request")))
             return
@@ -173,7 +182,7 @@ class JupyterDebugger:
         """
         if self._debuggee is None:
             engine = self._made_engine()
-            debuggee = self._debuggee = CellDebuggee(engine, KernelCells(self._interrupt), self._errands.post)
+            debuggee = self._debuggee = CellDebuggee(engine, KernelCells(self._interrupt), self._errand)
             debuggee.debugger.path_of = self._cells.path_of_chunk
             points = debuggee.debugger.points
             points.read = partial(self._cells.read, otherwise=points.read)
@@ -212,7 +221,21 @@ class JupyterDebugger:
     def left(self, debuggee: object) -> None:
         """See `Host.left`."""
 
+    def _errand(self, work: Callable[[], None]) -> None:
+        self._errands.post(lambda: self._do(work))
+
     # --- main thread -----------------------------------------------------------------------------------------------
+
+    def _do(self, work: Callable[[], None]) -> None:
+        speaker = self._speaker
+        if speaker is None:
+            work()
+            return
+        self._output.begin(speaker)
+        try:
+            work()
+        finally:
+            self._output.end()
 
     def _running_code(self) -> str | None:
         """Return the text of the cell that is about to run, as its front end knows it."""

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     class Debugger(Protocol):
         """What answers: `llmspell_kernel.debug.jupyter.JupyterDebugger`."""
 
-        def post(self, message: JsonObject, answer: Send) -> None:
-            """Take a request; `answer` is called once, soon or from another thread."""
+        def post(self, message: JsonObject, answer: Send, speaker: Request) -> None:
+            """Take a request; `answer` is called once, `speaker` shows what is printed for it."""
             ...
 
         def close(self) -> None:
@@ -56,7 +56,7 @@ class DebugDesk:
             if request.content.get("command") == "debugInfo":
                 return _answer(request.content, debug_info())
             self._debugger = self._open_debugger(self._publish)
-        self._debugger.post(request.content, lambda response: self._answer(request, response))
+        self._debugger.post(request.content, lambda response: self._answer(request, response), request)
         return None
 
     def close(self) -> None:
