@@ -62,8 +62,10 @@ class Bridge:
         self.run: Run | None = None
         #: ``idle_call(work, context)``: run work that calls Lua while no script runs; the engine sets it.
         self.idle_call: Callable[[Callable[[], Any], ToolContext], Any] = _no_engine
-        #: What magics of cells call; the kernel sets it.
+        #: What magics of cells call; see `let_magics`.
         self.magics: MagicHost | None = None
+        #: Makes `_ENV["%"]`; set by `globals.lazy`.
+        self.put_magics: Callable[[], None] = _no_engine
         #: For `Tool.last_error()`.
         self.last_error: LlmspellError | None = None
         self._on_close: list[Callable[[], None]] = []
@@ -82,6 +84,12 @@ class Bridge:
         if self.run is None:
             return self.registry.context()
         return self.run.context
+
+    def let_magics(self, host: MagicHost) -> None:
+        """Let cells call magics from now on."""
+        if self.magics is None:
+            self.magics = host
+            self.put_magics()
 
     def load(self, file: str, **callables: Callable[..., object]) -> LuaValue:
         """Run a prelude chunk with guarded callbacks as its `host`; what it returns is `native.<stem>` as well."""

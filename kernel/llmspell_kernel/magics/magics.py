@@ -132,7 +132,7 @@ class Magics:
 
     def _run(self, cell: Cell, text: str, magics: Sequence[MagicLine]) -> Execution:
         """Run what Lua has in the place of a cell's magics."""
-        self._find_engine().bridge.magics = self.host
+        self._find_engine().bridge.let_magics(self.host)
         try:
             execution = cell.runner.run(cell.request, text, cell.name, is_silent=cell.is_silent)
         except ScriptError as error:

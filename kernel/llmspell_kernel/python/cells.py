@@ -126,7 +126,7 @@ class PythonCells:
 
             self._shell = make_shell(self._find_engine, self._calls, self._requester, self._values)
             self._values.python = self._shell.names
-        engine.bridge.magics = self._values
+        engine.bridge.let_magics(self._values)
         engine.execute('_ENV["%"].python()', name="=python", mode="script")
         return self._shell
 

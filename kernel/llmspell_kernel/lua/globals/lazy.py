@@ -1,6 +1,6 @@
 """The globals `display`, `comm` and `widgets`: loaded, both halves, when a script first calls one of their functions.
 
-So is `_ENV["%"]`, which cells with magics call.
+So is `_ENV["%"]`, which cells with magics call: it is there once one has run.
 
 The Lua half is `prelude/lazy.lua`; what the chunks need of Python is made here, by the module of that name.
 """
@@ -22,7 +22,7 @@ def install(bridge: Bridge) -> None:
         host = {member: bridge.guard(function) for member, function in _callables(bridge, name).items()}
         return bridge.prelude.lazy(name + ".lua", host)
 
-    bridge.load("lazy.lua", library=library)
+    bridge.put_magics = bridge.load("lazy.lua", library=library)
 
 
 def _callables(bridge: Bridge, name: str) -> dict[str, Callable[..., Any]]:

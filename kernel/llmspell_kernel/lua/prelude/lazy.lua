@@ -44,15 +44,17 @@ setmetatable(native.env.display, {
   __metatable = false,
 })
 
--- What magics become (`magic.lua`); a name that no program writes.
-native.env["%"] = setmetatable({}, {
-  __index = function(_, name) return library("magic")[name] end,
-  __metatable = false,
-})
-
 -- Whether a cell's result may be more than its text: a first look, without a call of anything. `mime.lua` decides.
 function native.may_be_rich(value)
   local metatable = getmetatable(value)
   if metatable ~= nil then return type(metatable) == "table" end
   return rawget(value, "_mime_") ~= nil or type(rawget(value, 1)) == "table"
+end
+
+-- What magics become (`magic.lua`), under a name that no program writes; there once a cell has a magic.
+return function()
+  native.env["%"] = setmetatable({}, {
+    __index = function(_, name) return library("magic")[name] end,
+    __metatable = false,
+  })
 end

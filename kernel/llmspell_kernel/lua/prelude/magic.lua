@@ -104,7 +104,7 @@ end
 function MAGICS.reset(text)
   if not check(host.confirm(text)) then return native.write("nothing was forgotten\n") end
   for name in next, env do
-    if first[name] == nil then env[name] = nil end
+    if first[name] == nil and name ~= "%" then env[name] = nil end
   end
   for name, value in next, first do env[name] = value end
   local package = native.require
