@@ -1,7 +1,8 @@
 """docs/kernel.md: every example does what it says; the Lua ones are cells of one kernel, in their order.
 
 A block's words behind its language: `file=NAME` is written before anything runs, `answer=TEXT` is given to each
-question of the cell, `norun` is a command that does not end by itself, of `any` only the success counts.
+question of the cell, `norun` is a command that does not end by itself, of `any` only the success counts. What a `repl`
+shows is typed into it; the first command of `kernel` stays while the others run.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ CELLS = [
 STEPS = [
     step.partition("\n")[::2]
     for language, words, block in BLOCKS
-    if language == "console" and words != "norun"
+    if language == "console" and not words
     for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
 ]
 WAIT_S = 10
@@ -100,13 +101,45 @@ def test_a_cell_shows_what_its_comments_say(kernel, number):
     assert words == "any" or lines == re.findall(r"--> (.*)$", code, flags=re.MULTILINE)
 
 
+def steps(wanted):
+    """Return (command, output) of the one console block with this word."""
+    (block,) = [block for language, words, block in BLOCKS if language == "console" and words == wanted]
+    return [step.partition("\n")[::2] for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
+
+
+def run(command, folder, **options):
+    return subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=60,
+        check=False, **options,
+    )  # fmt: skip
+
+
+def test_the_console_shows_what_the_document_shows(tmp_path):
+    ((command, typed),) = steps("repl")
+    done = run(command, tmp_path, input="".join(re.findall(r"^In\[\d+\]: (.*\n)", typed, flags=re.MULTILINE)))
+
+    assert (re.sub(r"^In\[.*\n", "", typed, flags=re.MULTILINE), 0) == (done.stdout, done.returncode), done.stderr
+
+
+def test_commands_work_in_a_running_kernel_as_the_document_says(tmp_path):
+    (start, _), *others = steps("kernel")
+    (tmp_path / "report.lua").write_text("assert(arg[1] == '2012' and not answer)", encoding="utf-8")
+    words = start.removesuffix(" &").split()
+    with subprocess.Popen(words, cwd=tmp_path, env=environment(tmp_path), stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr.readline().startswith("Connection file:")
+            for command, output in others:
+                done = run(command, tmp_path)
+                assert (done.stdout, done.returncode) == (output, 0), done.stderr
+        finally:
+            process.terminate()
+            process.communicate(timeout=WAIT_S)
+
+
 @pytest.mark.parametrize(("command", "output"), STEPS)
 def test_a_shell_example_prints_what_it_shows(command, output, tmp_path):
     write_files(tmp_path)
-    done = subprocess.run(
-        ["bash", "-c", command], cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=60,
-        check=False,
-    )  # fmt: skip
+    done = run(command, tmp_path)
 
     told = output.replace("/home/you/.local", str(tmp_path / "home/.local")).replace("/home/you", str(tmp_path))
     assert (done.stdout, done.returncode) == (told, 0), done.stderr
