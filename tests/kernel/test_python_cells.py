@@ -413,8 +413,8 @@ def test_a_cell_that_runs_too_long_is_ended(tmp_path):
             return []
 
     bench = Bench(tmp_path)
-    bench.magics.claims("%%python")
-    python = bench.magics._magics._python
+    bench.run("%who")
+    python = bench.magics._magics.python
     python._shell = Shell()
 
     with pytest.raises(ToolTimeout):

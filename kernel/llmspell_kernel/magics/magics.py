@@ -11,7 +11,7 @@ from llmspell_kernel.lua.execution import Execution as Executed
 from llmspell_kernel.magics import names
 from llmspell_kernel.magics.durations import elapsed
 from llmspell_kernel.magics.headers import header_of
-from llmspell_kernel.magics.lines import find_magics, may_have_magics
+from llmspell_kernel.magics.lines import find_magics
 from llmspell_kernel.magics.rewriting import rewrite, timed_cell, tool_cell
 from llmspell_tools.errors import ScriptError
 
@@ -80,16 +80,12 @@ class Magics:
         host: What Lua calls.
     """
 
-    __slots__ = ("_find_engine", "_python", "host")
+    __slots__ = ("_find_engine", "host", "python")
 
     def __init__(self, find_engine: Callable[[], LuaEngine], python: PythonCells, host: Host) -> None:
         self._find_engine = find_engine
-        self._python = python
+        self.python = python
         self.host = host
-
-    def claims(self, code: str) -> bool:
-        """Tell whether a cell that has a percent sign somewhere may have magics."""
-        return may_have_magics(code) or header_of(code) is not None
 
     def run(
         self, runner: Runner, request: Request, code: str, name: str, *, is_silent: bool
@@ -118,9 +114,9 @@ class Magics:
             PythonCellFailed: The callback raised.
         """
         message = request.message
-        if not self._python.takes_comm(kind, message):
+        if not self.python.takes_comm(kind, message):
             return False
-        runner.run_other(request, lambda timeout_s: self._python.receive_comm(kind, message, timeout_s))
+        runner.run_other(request, lambda timeout_s: self.python.receive_comm(kind, message, timeout_s))
         return True
 
     # --- Lua ----------------------------------------------------------------------------------------------------------
@@ -191,7 +187,7 @@ class Magics:
         is_stored = cell.name.startswith("In[") and cell.name != "In[*]"
 
         def work(timeout_s: float | None) -> Execution:
-            text = self._python.run(
+            text = self.python.run(
                 header.body,
                 cell.runner.count,
                 lines_above=header.line,
