@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from llmspell_tools.types import JsonObject
 
 _PATIENCE_S = 10.0
+_WAKE_S, _WAKES = 0.003, 60
 
 
 class _Reply:
@@ -31,8 +32,12 @@ class _Reply:
         self.message = message
         self._done.set()
 
-    def wait(self) -> bool:
-        """Wait for it; tell whether it has come."""
+    def wait(self, wake: Callable[[], None]) -> bool:
+        """Wait for it, and call `wake` now and then at first; tell whether it has come."""
+        for _ in range(_WAKES):
+            if self._done.wait(_WAKE_S):
+                return True
+            wake()
         return self._done.wait(_PATIENCE_S)
 
 
@@ -42,9 +47,11 @@ class Connection:
     Args:
         peer: The other end.
         heard: Takes an event, name and body; may send requests.
+        wake: Called while a response does not come.
     """
 
-    def __init__(self, peer: Peer, heard: Callable[[str, JsonObject], None]) -> None:
+    def __init__(self, peer: Peer, heard: Callable[[str, JsonObject], None], wake: Callable[[], None]) -> None:
+        self._wake = wake
         self._peer = peer
         self._heard = heard
         self._lock = Lock()
@@ -66,7 +73,7 @@ class Connection:
         """
         reply = _Reply()
         number = self._send(command, arguments, reply.take)
-        if not reply.wait():
+        if not reply.wait(self._wake):
             self._replies.pop(number, None)
             raise RequestFailed("evaluation", f"debugpy does not answer '{command}'")
         if reply.message.get("success") is not True:

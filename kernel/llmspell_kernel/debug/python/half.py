@@ -252,6 +252,7 @@ class PythonHalf:
             return
         if self._calls.is_expecting or self._wants_all:
             front.wait_ready()
+            tracer.meet()
             tracer.trace(on=True)
         if self._calls.is_expecting:
             tracer.stop_soon()

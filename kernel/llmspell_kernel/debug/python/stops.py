@@ -107,7 +107,7 @@ class ToolStops:
         self._program.debugger.tool_gate.release()
         self._has_resumed.clear()
         self._tracer.post(_COMMANDS[mode], threadId=held.thread)
-        nudge(self._tracer, held.top, self._has_resumed, nudges)
+        nudge(self._tracer, self._has_resumed, nudges)
         self._program.resumed(mode)
         return True
 
@@ -214,17 +214,17 @@ def passes(tracer: Tracer, calls: Calls, kept: list[Frame], thread: int) -> bool
         return True
     if calls.is_before(kept[0]):
         tracer.post("next", threadId=thread)
-        nudge(tracer, kept[0].id - frames.FIRST, Event(), _BLIND_NUDGES)
+        nudge(tracer, Event(), _BLIND_NUDGES)
         return True
     return False
 
 
-def nudge(tracer: Tracer, frame: int, has_resumed: Event, most: int) -> None:
-    """Wake the stopped thread until it has gone on: it takes its order, then sleeps 0.2 s before it obeys."""
+def nudge(tracer: Tracer, has_resumed: Event, most: int) -> None:
+    """Wake the stopped thread until it has gone on."""
     for _ in range(most):
         if has_resumed.wait(_NUDGE_S):
             return
-        tracer.post("evaluate", expression="None", frameId=frame, context="watch")
+        tracer.wake()
 
 
 def _exception(tracer: Tracer, thread: int) -> JsonObject:

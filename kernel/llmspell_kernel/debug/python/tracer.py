@@ -24,7 +24,7 @@ from llmspell_kernel.debug.python.rules import rules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any, Protocol
 
     from llmspell_tools.types import JsonObject
@@ -55,7 +55,8 @@ class Tracer:
 
     def __init__(self) -> None:
         self._server, peer, token, expected = _connected()
-        self._connection = Connection(peer, self._heard)
+        self._wake: Callable[[], None] = _nothing
+        self._connection = Connection(peer, self._heard, self.wake)
         self._connection.open()
         self._debugger = self._server.get_global_debugger()
         # Its own way looks at the frames of all threads at each change, and leaves them, and what they hold, to the
@@ -118,6 +119,10 @@ class Tracer:
         if file not in files:
             self.configure((*files, file), just_my_code=just_my_code)
 
+    def wake(self) -> None:
+        """Let the stopped thread look for orders: it takes one, and sleeps 0.2 s before it obeys or takes the next."""
+        self._wake()
+
     def _trace_stopped(self, **_: object) -> None:
         """Let new breakpoints hold in the functions that are stopped; called by debugpy when some were changed."""
         thread = self.stopped
@@ -132,6 +137,14 @@ class Tracer:
             self.post("continue", threadId=body.get("threadId"))
 
     # --- owner thread of the scripts --------------------------------------------------------------------------------
+
+    def meet(self) -> None:
+        """Learn how this thread is woken while it is stopped."""
+        from importlib import import_module
+        from threading import current_thread
+
+        number = import_module("_pydevd_bundle.pydevd_constants").get_current_thread_id(current_thread())
+        self._wake = self._debugger.get_internal_queue_and_event(number)[1].set
 
     def trace(self, on: bool) -> None:
         """Trace this thread from the next function on, or no more."""
@@ -157,6 +170,7 @@ class Tracer:
         owner = self._owner
         if owner is not None:
             owner.visited()
+        self.wake()
 
 
 _shared: Tracer | None = None
@@ -205,6 +219,10 @@ def _connected() -> tuple[Any, SocketPeer, str, str]:
     # Each message goes out in two parts: without this the second waits for an acknowledgement, 40 ms.
     debugger.writer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return server, SocketPeer(accepted[0]), token, expected
+
+
+def _nothing() -> None:
+    pass
 
 
 def _accept(listener: socket.socket, accepted: list[socket.socket]) -> None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: What a waiting caller allows a question beyond its own limit.
 _PATIENCE_S = 5.0
+#: When to ring a second time: the first may have been missed.
+_RING_S = 0.01
 
 
 class _Call:
@@ -104,9 +106,11 @@ class Waiting:
             ToolExecutionError: It does not answer.
         """
         call = _Call(name, args)
-        self._put(call)
-        if not call.done.wait(INSPECTION_S + _PATIENCE_S):
-            raise ToolExecutionError("the stopped script does not answer")
+        visit = self._put(call)
+        if not call.done.wait(_RING_S):
+            visit.ring()
+            if not call.done.wait(INSPECTION_S + _PATIENCE_S):
+                raise ToolExecutionError("the stopped script does not answer")
         if call.answer is None:
             raise NotStopped("the script went on before it was asked")
         return call.answer
@@ -119,11 +123,12 @@ class Waiting:
             self._visit.put(job)
             return True
 
-    def _put(self, item: _Item) -> None:
+    def _put(self, item: _Item) -> _Visit:
         with self._lock:
             if self._visit is None:
                 raise NotStopped("the script is not stopped")
             self._visit.put(item)
+            return self._visit
 
     def release(self) -> None:
         """End a stop that `hold` began."""
