@@ -12,6 +12,7 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from llmspell import terminal
+from llmspell.console import Console
 from llmspell.launch import main
 from llmspell.options import Options
 from llmspell.repl import opening, showing
@@ -338,8 +339,18 @@ def test_colours_are_for_terminals_that_want_them(variable, value, colours, monk
     assert colours is showing.may_colour()
 
 
-def test_a_long_traceback_is_cut_in_its_middle(lines):
-    _, _, err = lines("function f(n) if n == 0 then error('deep') end local x = f(n - 1) return x end", "f(100)")
+def test_a_function_that_called_itself_stands_once_in_a_traceback(lines):
+    _, _, err = lines("function f(n) if n == 0 then error('deep') end local x = f(n - 1) return x end", "f(15)")
 
-    assert "lines)" in err
-    assert len(err.splitlines()) < 50
+    assert " times)" in err
+    assert len(err.splitlines()) < 8
+
+
+def test_a_long_traceback_is_cut_in_its_middle(capfd):
+    console = Console(keep=False)
+    screen = showing.Screen(console, None, lambda prompt, password: None)
+    screen.traceback({"ename": "E", "evalue": "no", "traceback": [f"line {number}" for number in range(100)]})
+    err = capfd.readouterr().err
+
+    assert "... (60 lines)" in err
+    assert "line 99" in err

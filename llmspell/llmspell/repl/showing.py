@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from itertools import groupby
 
 from llmspell import terminal
 from llmspell.client.script import is_bar
@@ -119,6 +120,7 @@ class Screen:
         shown = [str(each) for each in lines] if isinstance(lines, list) and lines else [_evalue(content)]
         if content.get("ename") == "KeyboardInterrupt":
             shown = shown[:1]
+        shown = _counted(shown)
         if len(shown) > 2 * _TRACEBACK_LINES:
             left_out = len(shown) - 2 * _TRACEBACK_LINES
             shown = [*shown[:_TRACEBACK_LINES], f"... ({left_out} lines)", *shown[-_TRACEBACK_LINES:]]
@@ -203,6 +205,15 @@ class Screen:
 
 def _evalue(content: JsonObject) -> str:
     return f"{content.get('ename', 'Error')}: {content.get('evalue', content.get('error', ''))}"
+
+
+def _counted(lines: list[str]) -> list[str]:
+    """Return lines with those that follow themselves only once: a function that called itself again and again."""
+    found: list[str] = []
+    for line, group in groupby(lines):
+        times = sum(1 for _ in group)
+        found.append(line if times == 1 else f"{line}  ({times} times)")
+    return found
 
 
 def _wrapped(text: str, width: int | None) -> list[str]:
