@@ -251,7 +251,7 @@ def test_papermill_itself_learns_lua_by_our_entry_point(project, monkeypatch):
     kernelspec.install(prefix=str(project / "jupyter"))
     metadata = project / "installed" / "llmspell_entry-1.0.dist-info"
     metadata.mkdir(parents=True)
-    (metadata / "entry_points.txt").write_text("[papermill.engine]\nllmspell = llmspell.notebook.engine:Engine\n")
+    (metadata / "entry_points.txt").write_text("[papermill.engine]\nllmspell = llmspell.notebook.entry:engine\n")
     monkeypatch.setenv("PYTHONPATH", str(project / "installed"))
     monkeypatch.setenv("JUPYTER_PATH", str(project / "jupyter" / "share" / "jupyter"))
     words = ["papermill", path, "out.ipynb", "-p", "n", "21", "-p", "name", "it's", "--no-progress-bar"]

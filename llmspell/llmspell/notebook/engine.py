@@ -1,7 +1,7 @@
 """papermill's engine for one notebook: every cell's messages are told, cells have deadlines, signals end the run well.
 
-Works from `llmspell notebook run`, and as ``papermill --engine llmspell`` by papermill's entry-point group
-`papermill.engine`, whose loading is also what teaches papermill's own command line Lua (`translator.register`).
+Works from `llmspell notebook run`, and as ``papermill --engine llmspell`` by `entry.py`, which also teaches papermill's
+own command line Lua.
 
 What a signal or a deadline does: the kernel is interrupted, so that the cell ends as a failed one with what it has
 printed, and the partial notebook is written. A kernel that does not react in `GRACE_S`, or a second signal, ends it
