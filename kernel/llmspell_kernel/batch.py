@@ -43,14 +43,14 @@ if TYPE_CHECKING:
 
 
 #: Main sends what waits when the batch is so old.
-MAX_AGE_S = 0.005
+MAX_AGE_S = 0.010
 #: The service thread does when it is so old: not while main is about to, since they would fight for the GIL.
-OVERDUE_S = 0.015
+OVERDUE_S = 0.020
 #: Milliseconds between two ticks while requests follow each other closely.
 TICK_MS = 30
 #: Two requests within this time follow each other closely.
 CLOSE_S = 0.1
-_MAX_MESSAGES = 256
+_MAX_MESSAGES = 128
 
 
 class ShellBatch:
