@@ -91,7 +91,7 @@ class KernelClient:
         self.on_wait = on_wait
         self._context: zmq.Context[ByteSocket] = zmq.Context()
         self._lock = threading.Lock()
-        self._identity = os.urandom(16)
+        self._identity = os.urandom(8).hex().encode("ascii")  # raw bytes might begin with a zero, which zmq keeps
         self._connection = connection
         self._shell = self._open("shell_port", zmq.DEALER)
         self._control = self._open("control_port", zmq.DEALER)
