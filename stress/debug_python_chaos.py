@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -180,6 +181,10 @@ def main() -> None:
                 client.close()
                 sessions += 1
             assert adapter.poll() is None, f"the adapter died: {adapter.returncode}"
+        except AssertionError:
+            adapter.send_signal(signal.SIGABRT)  # faulthandler says where every thread is
+            adapter.wait(5)
+            raise
         finally:
             adapter.kill()
             adapter.wait()

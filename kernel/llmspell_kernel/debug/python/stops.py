@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 _COMMANDS = {"continue": "continue", "in": "stepIn", "over": "next", "out": "stepOut"}
-_PATIENCE_S = 10.0
+_ARRIVAL_S, _ARRIVALS = 0.01, 1000
 _NUDGE_S = 0.001
 _NUDGES, _BLIND_NUDGES = 20, 4
 
@@ -182,7 +182,7 @@ class ToolStops:
         with self._lock:
             self.held = held
         self._ring()
-        arrived.wait(_PATIENCE_S)
+        self._await(arrived)
         self._arriving = None
         self._calls.forget()
         if held.stop is not None and not self._has_left:
@@ -190,6 +190,13 @@ class ToolStops:
             return
         if not self.go_on("continue", nudges=_BLIND_NUDGES):
             self._tracer.post("continue", threadId=thread)
+
+    def _await(self, arrived: Event) -> None:
+        """Wait for the thread to call `visited`, unless its call has ended: an interrupt may have broken it."""
+        for _ in range(_ARRIVALS):
+            if arrived.wait(_ARRIVAL_S) or self._has_left or not self._calls.depth:
+                return
+            self._tracer.wake()
 
     def _ring(self) -> None:
         """Let the stopped thread call `visited`."""
