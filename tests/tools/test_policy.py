@@ -131,6 +131,13 @@ def test_the_flag_that_a_refusal_names_allows_it(kind):
 
 
 @pytest.mark.parametrize("kind", KIND_VALUES)
+def test_a_refusal_names_the_configuration_key_where_there_is_no_command_line(kind):
+    error = ask(bare(), kind, KIND_VALUES[kind]["ask"])
+
+    assert error.message.endswith(f" or [policy] allow_{kind} in ~/.llmspell/config.toml")
+
+
+@pytest.mark.parametrize("kind", KIND_VALUES)
 def test_where_a_deny_rule_refuses_no_flag_is_named(kind):
     values = KIND_VALUES[kind]
     policy = bare(allow={kind: [values["in"]]}).with_rules(deny={kind: [values["in"]]}, origin="/etc/llmspell.toml")

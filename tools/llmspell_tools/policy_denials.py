@@ -1,4 +1,4 @@
-"""Refusals that teach: what was refused, by which rule, said by whom, and the flag that would allow it.
+"""Refusals that teach: what was refused, by which rule, said by whom, and the flag or key that would allow it.
 
 Every `PermissionDenied` of the policy is made here; its ``details`` are
 `{resource, kind, rule, origin, flag}`, with flag null where no flag can allow it.
@@ -45,10 +45,15 @@ def denied(
         remedy: What to say instead of "no flag allows it".
     """
     flag = None if allow is None else f"--allow-{kind} {quoted(allow)}"
-    way_out = f"allow it with {flag}" if flag else (remedy or "no flag allows it")
+    way_out = _way_out(flag, f"allow_{kind}") if flag else (remedy or "no flag allows it")
     message = f"{verb or _VERBS[kind]} '{resource}' is not allowed: {reason}; {way_out}"
     details = {"resource": resource, "kind": kind, "rule": rule, "origin": origin, "flag": flag}
     return PermissionDenied(message, details=details)
+
+
+def _way_out(flag: str, key: str) -> str:
+    """Return what to do; a notebook and a Python program have no command line, so the key is named as well."""
+    return f"allow it with {flag} or [policy] {key} in ~/.llmspell/config.toml"
 
 
 def rule_denied(kind: str, asked: str, path: str, rule: Rule, *, verb: str | None = None) -> PermissionDenied:
@@ -100,7 +105,7 @@ def check_level(layers: Iterable[Layer], tool: str, operation: str | None, level
         general = layer.general
         if rank > LEVELS[general.ceiling or "safe"]:
             flag = f"--ceiling {level}"
-            raise _level_denied(what, level, general, flag, f"allow it with {flag}")
+            raise _level_denied(what, level, general, flag, _way_out(flag, "ceiling"))
         own = layer.tools.get(tool)
         if own is not None and own.ceiling is not None and rank > LEVELS[own.ceiling]:
             raise _level_denied(what, level, own, None, f"no flag allows it: this is the ceiling of {tool} itself")
