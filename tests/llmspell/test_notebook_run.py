@@ -106,6 +106,37 @@ def test_what_is_no_notebook_ends_with_2(project, capfd):
     assert "'missing.ipynb' does not exist" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "it is empty"),
+        (b"\x89PNG\r\n\x1a\n\xff", "it is not text in UTF-8"),
+        (b"{1}", "it is not JSON (JSON syntax error at line 1 column 2"),
+        (b"[1, 2]", "it is JSON, but no object"),
+        (b"{}", "it has no 'nbformat'"),
+        (b'{"nbformat": 9}', "its 'nbformat' is 9; 1 to 4 can be read"),
+        (b'{"nbformat": 3}', "it has no list 'worksheets'"),
+        (b'{"nbformat": 4, "cells": 3}', "its 'cells' is no list"),
+        (b'{"nbformat": 4, "nbformat_minor": 5, "cells": []}', "it has no object 'metadata'"),
+        (b'{"nbformat": 4, "metadata": {}, "cells": []}', "it has no number 'nbformat_minor'"),
+        (b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": 3}, "cells": []}', "is no object"),
+        (b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [3]}', "its cell 1 is no object"),
+        (b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code", "metadata": {}}]}',
+         "its cell 1 has no text 'source'"),
+        (b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": '
+         b'[{"cell_type": "code", "source": "", "metadata": {"tags": 3}}]}', "the tags of its cell 1 are no list"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("command", ["run", "parameters"])
+def test_a_broken_notebook_is_refused_in_words_that_say_what_is_wrong(project, capfd, command, content, why):
+    (project / "a.ipynb").write_bytes(content)
+
+    assert main(["notebook", command, "a.ipynb"]) == 2
+    shown = capfd.readouterr()
+    assert shown.err.startswith("Error: 'a.ipynb' is not a notebook: ")
+    assert why in shown.err
+
+
 def test_a_failed_cell_ends_the_run_and_the_partial_notebook_is_there(project, capfd):
     path = book(project / "a.ipynb", "print('one')", "local function f() error('boom') end\nf()", "print('never')")
 

@@ -25,7 +25,7 @@ from papermill.parameterize import (  # type: ignore[import-untyped]
     parameterize_path,
 )
 
-from llmspell.notebook import kernels
+from llmspell.notebook import form, kernels
 from llmspell.notebook.engine import CellStuck, Client, Engine, Listener
 from llmspell.notebook.lua_literals import Declared
 from llmspell_tools import bodies, parameters
@@ -79,13 +79,19 @@ def read(path: str, kernel: str | None = None, flags: Sequence[str] = ()) -> Boo
     except OSError as error:
         why = error.strerror or str(error)
         raise ScriptFileNotFound(f"cannot read '{path}': {why}", details={"path": path}, exit_status=2) from None
-    except (ValueError, KeyError, AttributeError, nbformat.ValidationError, PapermillException) as error:
-        why = str(error).strip().partition("\n")[0][:200]
-        raise InvalidParameters(f"'{path}' is no notebook: {why}", field="notebook") from None
+    except (ValueError, LookupError, AttributeError, TypeError, nbformat.ValidationError, PapermillException):
+        raise _no_notebook(path, form.fault_of(path)) from None
+    fault = form.fault(node)
+    if fault is not None:
+        raise _no_notebook(path, fault)
     spec = node.metadata.get("kernelspec", {})
     language = node.metadata.get("language_info", {}).get("name") or spec.get("language")
     chosen = kernels.choose(kernel, spec.get("name"), language.lower() if isinstance(language, str) else None, flags)
     return Book(path, node, chosen, _declared(node, chosen))
+
+
+def _no_notebook(path: str, why: str) -> InvalidParameters:
+    return InvalidParameters(f"'{path}' is not a notebook: {why}", field="notebook")
 
 
 def _declared(node: Any, kernel: kernels.Kernel) -> list[Declared] | None:
