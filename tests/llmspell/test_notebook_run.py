@@ -85,6 +85,7 @@ def test_parameters_are_read_as_the_notebooks_own_values_are(project, capfd):
         (["-f", "missing.yaml"], "cannot read 'missing.yaml'"),
         (["-k", "nothing"], "no kernel named 'nothing'"),
         (["-o", "missing/out.ipynb"], "no such folder"),
+        (["-o", "/dev/fd/x.ipynb"], "cannot write '/dev/fd/x.ipynb': no file can be made"),
         (["-o", "out-{x}.ipynb"], "stands for a parameter"),
         (["-k", "python3", "--allow-read", "x"], "is for the kernel 'llmspell'"),
     ],

@@ -144,7 +144,7 @@ def target(save_as: str | None, values: Mapping[str, JsonValue]) -> str | None:
     """Return where the executed notebook goes; ``{name}`` in it is a parameter, as papermill has it.
 
     Raises:
-        InvalidParameters: It names another one, or a folder that is not there.
+        InvalidParameters: It names another one, or a file that cannot be written.
     """
     if save_as is None:
         return None
@@ -157,9 +157,31 @@ def target(save_as: str | None, values: Mapping[str, JsonValue]) -> str | None:
     if "://" in path:
         return path
     path = os.path.abspath(path)
-    if os.path.isdir(path) or not os.path.isdir(os.path.dirname(path)):
-        raise InvalidParameters(f"cannot write '{path}': {'a folder' if os.path.isdir(path) else 'no such folder'}")
+    why = _why_unwritable(path)
+    if why is not None:
+        raise InvalidParameters(f"cannot write '{path}': {why}")
     return path
+
+
+def _why_unwritable(path: str) -> str | None:
+    """Return why no notebook can be written here; None where it can. Leaves nothing there that was not there."""
+    if os.path.isdir(path):
+        return "a folder"
+    if not os.path.isdir(os.path.dirname(path)):
+        return "no such folder"
+    is_new = not os.path.lexists(path)
+    if not is_new and not os.path.isfile(path):
+        return None  # a pipe or a device: opening it might wait, or do something
+    try:
+        # Only making the file shows it: /proc takes no files, whatever its rights say.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o666))
+        if is_new:
+            os.unlink(path)
+    except FileNotFoundError:  # what /proc says
+        return "no file can be made in that folder"
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return None
 
 
 def run(
