@@ -218,6 +218,13 @@ def test_the_example_in_lua_makes_its_report(project, capfd):
     assert "2014-03" in shown
 
 
+def test_the_example_names_the_file_that_it_does_not_find(project, capfd):
+    assert run(str(EXAMPLES / "year_report.ipynb"), "-o", "out.ipynb") == 1
+    assert "data/seattle-weather.csv was not found" in capfd.readouterr().err
+    assert run(str(EXAMPLES / "year_report.ipynb"), "-p", "source=mine.csv", "--cwd", str(EXAMPLES)) == 1
+    assert "mine.csv was not found" in capfd.readouterr().err
+
+
 def test_the_example_in_python_runs_in_its_kernel(project, capfd):
     assert run(str(EXAMPLES / "tools_in_python.ipynb"), "-o", "out.ipynb") == 0
     shown = capfd.readouterr().out
