@@ -78,6 +78,7 @@ def run_kernel(
     log: Callable[[str], None] | None = None,
     history_file: str | None = None,
     debug_door: Callable[[Engine, bytes], Callable[[], None]] | None = None,
+    on_bound: Callable[[], None] | None = None,
 ) -> int:
     """Serve a kernel until it is told to stop; on the main thread, so that signals reach it.
 
@@ -94,6 +95,7 @@ def run_kernel(
         history_file: SQLite file of the cells of all sessions; None keeps them in memory.
         debug_door: Lets debuggers at the engine, given with the connection's key; returns what ends that. The engine is
             made at once where there is one.
+        on_bound: Called once the ports are ours and the file is there.
 
     Returns:
         The exit status: 0 after an orderly end.
@@ -113,6 +115,8 @@ def run_kernel(
             kernel.log(f"listening on {connection.ip}: messages are signed, but anyone who can connect can read them")
         if needs_writing:
             write_connection(path, connection)
+        if on_bound is not None:
+            on_bound()
         if registration is not None:
             from llmspell_kernel.handshake import register  # launchers that do this are rare
 

@@ -113,6 +113,12 @@ def running() -> list[Found]:
     return sorted(alive, key=lambda kernel: _age_of(kernel.path or ""), reverse=True)
 
 
+def running_at(path: str) -> Found | None:
+    """Return the llmspell kernel of a connection file if it answers."""
+    found = next(_usable([path]), None)
+    return found if found is not None and _looks_alive(found) else None
+
+
 def _looks_alive(kernel: Found) -> bool:
     """Ask a kernel what it is, and its process; tell whether it is one of ours that answers."""
     from llmspell_kernel.client import KernelClient  # imports zmq

@@ -147,6 +147,16 @@ def test_a_kernel_is_found_by_id_file_and_port(form, kernel, run):
     assert (0, "42\n", "") == run("exec", "6 * 7", "--connect", address)
 
 
+def test_a_second_kernel_of_the_same_id_says_so_and_nothing_else(kernel, run):
+    message = (
+        f"Error: kernel 'shared' runs already (pid {kernel.process.pid}); "
+        "connect with `llmspell kernel connect shared`, or choose another --id\n"
+    )
+
+    assert run("kernel", "start", "--id", "shared") == (1, "", message)
+    assert kernel.file.exists()
+
+
 def test_without_an_address_the_only_kernel_is_meant(run):
     assert (0, "1\n", "") == run("kernel", "connect", stdin="1\n")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from llmspell import assembly, output, places
-from llmspell_tools.errors import ToolUnavailable
+from llmspell_tools.errors import ConfigurationError, ToolUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,16 +69,25 @@ def start(
         told = write if door is None else door.writer(write)
         return LuaEngine(tools, write=told, settings=engine_settings(settings, script_dir, None), front=front)
 
-    if given is None:
+    def greet() -> None:
         output.note(f"Connection file: {connection_file}")
         output.note(f"Connect with: jupyter console --existing {connection_file}")
         output.note(f"Ctrl-C interrupts a running cell; end the kernel with: kill {os.getpid()}")
-    return run_kernel(
-        connection_file,
-        registry=registry,
-        engine_factory=make_engine,
-        first_port=port,
-        cell_timeout_s=timeout_s,
-        history_file=places.data_file("history.sqlite"),
-        debug_door=None if door is None else door.open,
-    )
+
+    try:
+        return run_kernel(
+            connection_file,
+            registry=registry,
+            engine_factory=make_engine,
+            first_port=port,
+            cell_timeout_s=timeout_s,
+            history_file=places.data_file("history.sqlite"),
+            debug_door=None if door is None else door.open,
+            on_bound=greet if given is None else None,
+        )
+    except ConfigurationError as error:
+        if given is not None:
+            raise
+        from llmspell.actions.kernel_files import why_not_started  # only where it has failed
+
+        raise why_not_started(connection_file, error) from None

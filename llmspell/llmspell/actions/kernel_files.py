@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from llmspell import places, trust
-from llmspell_tools.errors import ConfigurationError, InvalidParameters
+from llmspell_tools.errors import ConfigurationError, InvalidParameters, LlmspellError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +31,24 @@ def own_connection_file(kernel_id: str | None) -> str:
     except OSError as error:
         raise ConfigurationError(f"cannot write '{base}/kernels': {error.strerror}; use -f FILE") from None
     return f"{base}/kernels/{name}.json"
+
+
+def why_not_started(path: str, failure: LlmspellError) -> LlmspellError:
+    """Return what to say of a kernel whose own connection file is `path` and that could not start.
+
+    The ports of a file that is there already are mostly those of the kernel that wrote it, and that still runs.
+    """
+    from llmspell import kernels  # imports the client; the start has failed
+
+    running = kernels.running_at(path)
+    if running is None:
+        return failure
+    process = f" (pid {running.pid})" if running.pid is not None else ""
+    return ConfigurationError(
+        f"kernel '{running.id}' runs already{process}; connect with `llmspell kernel connect {running.id}`, "
+        "or choose another --id",
+        details={"id": running.id, "pid": running.pid, "connection_file": path},
+    )
 
 
 def _is_plain(letters: Iterable[str]) -> bool:
