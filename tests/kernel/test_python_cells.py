@@ -196,6 +196,10 @@ def test_an_error_is_ipythons_with_the_authors_frames_only(notebook):
     assert "did you mean 'input'?" in shown
     assert "llmspell_tools" not in shown
 
+    reply = notebook.python("tools.calculatr")
+    assert "did you mean 'calculator'?" in reply["evalue"]
+    assert "llmspell_tools" not in "\n".join(reply["traceback"])
+
     assert notebook.python("x = = 1")["ename"] == "SyntaxError"
     assert notebook.python("raise ExceptionGroup('several', [ValueError(1)])")["ename"] == "ExceptionGroup"
     assert notebook.python("%nothing")["ename"] == "UsageError"

@@ -272,14 +272,21 @@ def test_lua_asks_as_pythons_input_does(shell, monkeypatch):
 # --- the rest ---------------------------------------------------------------------------------------------------------
 
 
-def test_errors_of_the_python_api_show_the_users_frames_alone(shell, capsys):
-    with pytest.raises(InvalidParameters):
-        run(shell, "import llmspell\ndef mine():\n    return llmspell.tools.calculator(inptu=1)\nmine()")
+@pytest.mark.parametrize(
+    ("code", "error", "message"),
+    [
+        ("calculator(inptu=1)", InvalidParameters, "InvalidParameters: unknown parameter"),
+        ("calculatr", AttributeError, "did you mean 'calculator'?"),
+    ],
+)
+def test_errors_of_the_python_api_show_the_users_frames_alone(shell, capsys, code, error, message):
+    with pytest.raises(error):
+        run(shell, f"import llmspell\ndef mine():\n    return llmspell.tools.{code}\nmine()")
 
     shown = capsys.readouterr()
     text = shown.out + shown.err
     assert "in mine()" in text
-    assert "InvalidParameters: unknown parameter" in text
+    assert message in text
     assert "toolbox.py" not in text
 
 

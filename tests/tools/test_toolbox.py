@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import traceback
 
 import pytest
 
@@ -36,8 +37,11 @@ def test_parameters_are_checked(tools):
 
 def test_a_wrong_name_is_an_attribute_error_and_a_wrong_item_says_the_nearest(tools):
     assert not hasattr(tools, "calculatr")
-    with pytest.raises(ToolNotFound, match="calculator"):
+    with pytest.raises(ToolNotFound, match="did you mean 'calculator'"):
         tools["calculatr"]
+    with pytest.raises(AttributeError, match="did you mean 'calculator'") as raised:
+        _ = tools.calculatr
+    assert "Did you mean" not in "".join(traceback.format_exception(raised.value))
 
 
 def test_completion_sees_every_tool(tools):

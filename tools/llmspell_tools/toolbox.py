@@ -10,6 +10,8 @@ costs an import (`inspect`, for signatures) is imported when somebody asks for h
 
 from __future__ import annotations
 
+from llmspell_tools.errors import ToolNotFound
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +26,19 @@ if TYPE_CHECKING:
 
 _TYPES = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "array": "list", "object": "dict",
           "null": "None"}  # fmt: skip
+
+
+class NoSuchTool(ToolNotFound, AttributeError):
+    """No tool has the name that was written as an attribute; an AttributeError, so that `hasattr` and others work.
+
+    Args:
+        error: What the registry says, with the nearest names.
+        box: Whose attribute it would be.
+    """
+
+    def __init__(self, error: ToolNotFound, box: Toolbox) -> None:
+        super().__init__(error.message, details=error.details)
+        self.name, self.obj = None, box  # with a name Python would add its own "Did you mean" behind ours
 
 
 class Toolbox:
@@ -55,10 +70,17 @@ class Toolbox:
         return BoundTool(self._registry().get(name), self._run)
 
     def __getattr__(self, name: str) -> BoundTool:
-        """Return the tool of this name; `_` stands for `-`."""
-        if name.startswith("_") or not self._registry().exists(name):
+        """Return the tool of this name; `_` stands for `-`.
+
+        Raises:
+            NoSuchTool: No tool has it.
+        """
+        if name.startswith("_"):  # what notebooks and copies ask every object for
             raise AttributeError(f"there is no tool '{name}'")
-        return self[name]
+        try:
+            return self[name]
+        except ToolNotFound as error:
+            raise NoSuchTool(error, self) from None
 
     def __contains__(self, name: object) -> bool:
         """Tell whether a tool has this name."""
