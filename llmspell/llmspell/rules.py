@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from llmspell_tools.errors import ConfigurationError
+from llmspell_tools.nearest import did_you_mean
 from llmspell_tools.policy import Policy
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def build(options: Options, settings: Settings | None, script_dir: str | None = 
         script_dir: The folder of the script that runs.
 
     Raises:
-        ConfigurationError: A policy file is wrong.
+        ConfigurationError: A policy file is wrong or not there.
         InvalidParameters: A rule could never match.
     """
     layers = settings.layers if settings is not None else []
@@ -49,6 +50,11 @@ def _start(options: Options, settings: Settings | None, script_dir: str | None) 
     if options.policy == "strict":
         return Policy.strict()
     if options.policy is not None:
+        if not os.path.lexists(options.policy):
+            hint = did_you_mean(options.policy, ["strict"])
+            raise ConfigurationError(
+                f"there is no policy file '{options.policy}'; --policy takes a file or strict{hint}", exit_status=2
+            )
         return _from_file(options.policy)
     layers = settings.layers if settings is not None else []
     if any(layer.values.get("policy.preset") == "strict" for layer in layers):

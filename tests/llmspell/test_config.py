@@ -277,9 +277,20 @@ def test_a_warning_is_printed_and_the_command_runs(project, capsys):
     assert "calculator" in printed.out
 
 
-def test_a_policy_file_that_is_not_there_is_called_one(capsys):
-    assert main(["tool", "invoke", "calculator", "input=1", "--policy", "none.toml"]) == 1
-    assert capsys.readouterr().err == "Error: cannot read policy file 'none.toml': No such file or directory\n"
+@pytest.mark.parametrize(
+    ("named", "hint"), [("none.toml", ""), ("none.json", ""), ("strct", "; did you mean 'strict'?")]
+)
+def test_a_policy_that_is_neither_file_nor_preset_is_a_wrong_command_line(named, hint, capsys):
+    assert main(["tool", "invoke", "calculator", "input=1", "--policy", named]) == 2
+    assert capsys.readouterr().err == (
+        f"Error: there is no policy file '{named}'; --policy takes a file or strict{hint}\n"
+    )
+
+
+@pytest.mark.parametrize("command", [["tool", "list"], ["exec", "1"], ["config", "show"]])
+def test_a_configuration_file_that_is_not_there_is_a_wrong_command_line(command, capsys):
+    assert main([*command, "-c", "none.toml"]) == 2
+    assert "cannot read configuration file 'none.toml': No such file" in capsys.readouterr().err
 
 
 def test_what_is_no_toml_is_called_so(project, capsys):

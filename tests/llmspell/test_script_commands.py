@@ -293,4 +293,4 @@ def test_a_wrong_configuration_is_a_json_answer_too(script, capfd):
     status, out, _ = answer(["run", script("return 1"), "-c", "missing.toml", "--output", "json"], capfd)
     report = json.loads(out)
 
-    assert (status, report["status"], report["error_type"]) == (1, "error", "configuration_error")
+    assert (status, report["status"], report["error_type"]) == (2, "error", "configuration_error")

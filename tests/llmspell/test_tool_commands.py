@@ -322,11 +322,11 @@ def test_policy_files_and_strict(project, capsys):
     assert answer([*read, "--policy", "p.json"], capsys)[0] == 0
     (project / "p.json").write_text("{")
     assert answer([*read, "--policy", "p.json"], capsys)[0] == 1
-    assert answer([*read, "--policy", "missing.json"], capsys)[0] == 1
+    assert answer([*read, "--policy", "missing.json"], capsys)[0] == 2
     (project / "p.toml").write_text("allow_raed = ['note.txt']\n")
     status, _, err = answer([*read, "--policy", "p.toml"], capsys)
     assert (status, "p.toml:1: unknown key 'allow_raed'; did you mean 'allow_read'?" in err) == (1, True)
-    assert answer([*read, "--policy", "missing.toml"], capsys)[0] == 1
+    assert answer([*read, "--policy", "missing.toml"], capsys)[0] == 2
 
 
 @pytest.mark.parametrize("flag", ["read", "write", "net", "run", "env"])

@@ -79,7 +79,11 @@ def _content(path: str, kind: str = "configuration file") -> bytes:
             content = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise ConfigurationError(f"cannot read {kind} '{path}': {why}", details={"path": path}) from None
+        # Files that are looked for are there: one that is missing was named, and that wrongly.
+        status = 2 if isinstance(error, FileNotFoundError) else None
+        raise ConfigurationError(
+            f"cannot read {kind} '{path}': {why}", details={"path": path}, exit_status=status
+        ) from None
     if len(content) > MAX_FILE_BYTES:
         raise ConfigurationError(f"{path}: larger than {MAX_FILE_BYTES} bytes: not a {kind}")
     return content
