@@ -119,6 +119,8 @@ def from_settings(
         settings=found.tool_settings() if found is not None else None,
         own=own if own is not None else LateOwnTools(options, found),
     )
+    if own is None and not all(os.path.isdir(os.path.expanduser(folder)) for folder in options.tools_dirs):
+        made.refresh()  # loads them now, so that a slip on the command line is told whatever is called
     if "logging" in sys.modules:
         from llmspell.logs import follow  # logging costs 13 ms: it is imported where a level was asked for
 
