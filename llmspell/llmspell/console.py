@@ -6,6 +6,7 @@ more (the reader of the pipe has gone, the disk is full) is kept in `failure`, a
 
 from __future__ import annotations
 
+import errno
 import sys
 
 TYPE_CHECKING = False
@@ -43,7 +44,11 @@ class Console:
             self._kept.append(text)
             return
         target = sys.stdout if stream == "stdout" else sys.stderr
-        if target is None or self.failure is not None:  # pyright: ignore[reportUnnecessaryComparison] # `>&-`
+        if self.failure is not None:
+            return
+        if target is None:  # pyright: ignore[reportUnnecessaryComparison] # closed by the caller: `>&-`
+            if stream == "stdout" and text:  # what goes to standard error is lost, as everywhere
+                self._failed(OSError(errno.EBADF, "standard output is closed"))
             return
         try:
             encoding = (target.encoding or "ascii").lower()
@@ -55,9 +60,12 @@ class Console:
         except UnicodeEncodeError:
             target.write(text.encode("utf-8", "replace").decode("utf-8"))
         except OSError as error:
-            self.failure = error
-            if self.stop is not None:
-                self.stop()
+            self._failed(error)
+
+    def _failed(self, error: OSError) -> None:
+        self.failure = error
+        if self.stop is not None:
+            self.stop()
 
     def text(self) -> str:
         """Return what was printed to stdout so far, without the last line's end."""

@@ -191,6 +191,17 @@ def test_closed_streams_never_give_a_traceback(closed):
     assert (done.stdout, done.returncode) == (("", 1) if closed == ">&-" else ("2\n", 0))
 
 
+@pytest.mark.subprocess
+@pytest.mark.parametrize(
+    ("code", "status"), [("print(1)", 1), ("io.write('a') while true do end", 1), ("io.stderr:write('a')", 0)]
+)
+def test_what_a_script_prints_into_a_closed_stdout_is_no_success(code, status):
+    command = f'{sys.executable} -m llmspell exec "{code}" >&-'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=False)
+
+    assert (done.returncode, "cannot write the output" in done.stderr) == (status, status == 1)
+
+
 def test_an_import_that_fails_is_a_bug_and_no_traceback(capsys, monkeypatch):
     monkeypatch.delattr("llmspell.actions.config", raising=False)
     monkeypatch.setitem(sys.modules, "llmspell.actions.config", None)
