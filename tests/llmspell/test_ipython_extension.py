@@ -160,6 +160,15 @@ def test_variables_cross_both_ways(shell):
     assert shell.user_ns["back"] == ["2012-01-02", b"\xff"]
 
 
+def test_a_global_that_lua_has_not_is_none_and_said(shell, capsys):
+    shell.user_ns["totl"] = "of an earlier run"
+    run(shell, "%%lua -o totl\ntotal = 3")
+
+    assert shell.user_ns["totl"] is None
+    shown = capsys.readouterr()
+    assert "Warning: Lua has no global 'totl'; it is None in Python; did you mean 'total'?" in shown.err
+
+
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
@@ -212,7 +221,7 @@ def test_an_error_shows_the_line_of_lua_and_no_frame_of_ours(shell, capsys):
 
 def test_an_endless_loop_ends_at_its_timeout_and_variables_stay(shell):
     run(shell, "%lua kept = 7")
-    with pytest.raises(ToolTimeout):
+    with pytest.raises(ToolTimeout, match=r"stopped after 0\.2 s; --timeout"):
         run(shell, "%%lua --timeout 0.2\nwhile true do end")
 
     assert run(shell, "%lua kept") == 7

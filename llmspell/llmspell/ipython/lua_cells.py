@@ -17,7 +17,8 @@ from llmspell.ipython.values import of_cell
 from llmspell.options import Options
 from llmspell_kernel.lua.lexing import is_name
 from llmspell_kernel.python.plain import to_plain
-from llmspell_tools.errors import InvalidParameters, LlmspellError
+from llmspell_tools.errors import InvalidParameters, LlmspellError, ToolTimeout
+from llmspell_tools.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -27,8 +28,11 @@ if TYPE_CHECKING:
     from llmspell.config.settings import Settings
     from llmspell.ipython.door import Door
     from llmspell_kernel.language import Completion
-    from llmspell_kernel.lua import LuaEngine
+    from llmspell_kernel.lua import Execution, LuaEngine
     from llmspell_tools.types import JsonObject
+
+#: What a completion's kind is for a name that nobody means by `-o`.
+_NOT_DATA = ("function", "keyword", "module")
 
 
 class LuaCells:
@@ -54,7 +58,8 @@ class LuaCells:
         Args:
             code: Lua text.
             inward: Python variables that become Lua globals before it runs.
-            outward: Lua globals that become Python variables afterwards.
+            outward: Lua globals that become Python variables afterwards; one that is nil becomes None, with a warning,
+                since a value of an earlier run would be worse.
             timeout_s: Seconds until `ToolTimeout`; `[lua] timeout_seconds` if left out.
 
         Raises:
@@ -68,10 +73,9 @@ class LuaCells:
         for name, value in given.items():
             engine.bridge.put(name, engine.bridge.encoder.to_lua(value))
         name = f"=In[{self._shell.displayhook.prompt_count}]"
+        limit = self._default_timeout() if timeout_s is None else timeout_s
         with _sigint():
-            execution = engine.execute(
-                code, name=name, mode="value", timeout_s=self._default_timeout() if timeout_s is None else timeout_s
-            )
+            execution = _executed(engine, code, name, limit)
             found = {each: self._lua_value(engine, each) for each in outward}
         self._shell.user_ns.update(found)
         return of_cell(execution)
@@ -134,6 +138,10 @@ class LuaCells:
 
     def _lua_value(self, engine: LuaEngine, name: str) -> Any:
         execution = engine.execute(name, name="=-o", mode="value")
+        if execution.text == "nil":
+            known = (match.text for match in engine.complete("", 0).matches if match.kind not in _NOT_DATA)
+            hint = did_you_mean(name, known)
+            print(f"Warning: Lua has no global '{name}'; it is None in Python{hint}", file=sys.stderr)  # noqa: T201
         if execution.text == "nil" or execution.values:
             return of_cell(execution)
         raise InvalidParameters(f"the Lua global '{name}' has no Python form: {execution.text}", field=name)
@@ -148,6 +156,16 @@ class LuaCells:
                 engine.receive_comm(kind, content, metadata, buffers, timeout_s=self._default_timeout())
         except LlmspellError as error:
             print(f"{type(error).__name__}: {error.message}", file=sys.stderr)  # noqa: T201 - the front end's stderr
+
+
+def _executed(engine: LuaEngine, code: str, name: str, limit_s: float | None) -> Execution:
+    try:
+        return engine.execute(code, name=name, mode="value", timeout_s=limit_s)
+    except ToolTimeout as error:
+        if limit_s is not None:
+            error.message = f"stopped after {limit_s:g} s; --timeout or [lua] timeout_seconds gives it more time"
+            error.args = (error.message,)  # notebooks keep this one
+        raise
 
 
 def _check_name(name: str) -> None:
