@@ -412,6 +412,29 @@ def test_line_of_an_error_is_true_in_a_cell_with_a_last_expression(engine):
     assert caught.value.details["line"] == 3
 
 
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("print(1)".encode("utf-16"), "is UTF-16, not UTF-8 text; save it as UTF-8"),
+        ("print(1)".encode("utf-16-le"), "is UTF-16, not UTF-8 text; save it as UTF-8"),
+        (b"\x7fELF\x02\x01\x00", "is a binary file, not UTF-8 text"),
+        (b"local gr\xf6sse = 1", "is not UTF-8 text (byte 8); save it as UTF-8"),
+        (b"\x1bLuaT\x00", "is compiled Lua, which is never run; give its source text"),
+    ],
+)
+def test_what_is_no_text_is_called_what_it_is(code, says, engine):
+    with pytest.raises(ScriptSyntaxError) as caught:
+        engine.execute(code.decode("utf-8", "surrogateescape"), name="@odd.lua", mode="script")
+
+    assert caught.value.message == f"odd.lua {says}"
+    assert "source" not in caught.value.details
+
+
+def test_a_byte_that_is_no_text_hides_no_other_mistake(engine):
+    with pytest.raises(ScriptSyntaxError, match=r"odd\.lua:2: unexpected symbol near '='"):
+        engine.execute("x = '\udcff'\ny = = 1", name="@odd.lua", mode="script")
+
+
 def test_syntax_error_of_a_cell_is_about_the_cell_itself(engine):
     with pytest.raises(ScriptSyntaxError) as caught:
         cell(engine, "x = 1\ny = = 2")

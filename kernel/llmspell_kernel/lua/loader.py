@@ -106,7 +106,11 @@ class Loader:
         return human_text(lines[line - 1]).strip() if 0 < line <= len(lines) else None
 
     def syntax_error(self, message: str, chunk_name: str) -> ScriptSyntaxError:
-        """Return the error for what Lua's compiler said."""
+        """Return the error for what Lua's compiler said; of what is no Lua text at all, what it is instead."""
+        binary = _binary(self.sources.get(chunk_name, ""), message)
+        if binary is not None:
+            nothing: dict[str, JsonValue] = {"chunk": chunk_name[1:], "line": None, "traceback": []}
+            return ScriptSyntaxError(f"{human_text(chunk_name[1:])} {binary}", details=nothing)
         line = line_of(message)
         details: dict[str, JsonValue] = {"chunk": chunk_name[1:], "line": line, "traceback": []}
         if line is not None:
@@ -125,6 +129,23 @@ class Loader:
         self.sources[chunk_name] = source
         while len(self.sources) > _MAX_SOURCES:
             del self.sources[next(iter(self.sources))]
+
+
+def _binary(source: str, message: str) -> str | None:
+    """Return what a source is (in latin-1) that the compiler refused for a byte of it; None where it is text."""
+    if source.startswith("\x1b"):
+        return "is compiled Lua, which is never run; give its source text"
+    if source.startswith(("\u00ff\u00fe", "\u00fe\u00ff")) or "\0" in source[:2]:
+        return "is UTF-16, not UTF-8 text; save it as UTF-8"
+    if "near '<\\" not in message:
+        return None
+    if "\0" in source:
+        return "is a binary file, not UTF-8 text"
+    try:
+        source.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError as error:
+        return f"is not UTF-8 text (byte {error.start}); save it as UTF-8"
+    return None
 
 
 def line_of(message: str) -> int | None:
