@@ -430,6 +430,28 @@ def test_what_is_no_text_is_called_what_it_is(code, says, engine):
     assert "source" not in caught.value.details
 
 
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        ("display.tabel({})", "; did you mean 'display.table'?"),
+        ("local x = Tool.exceute('a')", "; did you mean 'Tool.execute'?"),
+        ("string.fromat('a')", "; did you mean 'string.format'?"),
+        ("display.quux()", ""),
+        ("mine = {} mine.tabel()", ""),
+        ("mine = {display = {}} mine.display.tabel()", ""),
+        ("display.tabel = nil assert(display.tabel == nil)", None),
+    ],
+)
+def test_a_call_of_a_function_that_a_global_lacks_names_the_nearest(code, hint, engine):
+    if hint is None:
+        engine.execute(code, name="@s.lua", mode="script")
+        return
+    with pytest.raises(ScriptError) as caught:
+        engine.execute(code, name="@s.lua", mode="script")
+
+    assert caught.value.message.endswith(f"'){hint}")
+
+
 def test_a_byte_that_is_no_text_hides_no_other_mistake(engine):
     with pytest.raises(ScriptSyntaxError, match=r"odd\.lua:2: unexpected symbol near '='"):
         engine.execute("x = '\udcff'\ny = = 1", name="@odd.lua", mode="script")

@@ -61,6 +61,11 @@ class Failures:
             from llmspell_kernel.lua import cells  # imports `re`
 
             advice = cells.hint(message, self._loader.sources, name)
+        source = details.get("source")
+        if isinstance(source, str) and "attempt to call a nil value (" in message:
+            from llmspell_kernel.lua.global_types import meant  # imports `re`
+
+            message += meant(message, source)
         error = ScriptError(f"{message}\n{advice}" if advice else message, details=details)
         if advice:
             error.details["hint"] = advice
