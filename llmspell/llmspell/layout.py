@@ -7,6 +7,9 @@ from llmspell.terminal import is_terminal
 from llmspell.terminal import width as terminal_width
 from llmspell_tools.cells import cut, harmless, pad, width
 
+#: Columns of the terminal that a sentence is read in.
+_READABLE = 24
+
 
 def paragraph(text: str, indent: int = 0, *, hang: int | None = None) -> None:
     """Write a text, broken between words where stdout is a terminal that is too narrow for it.
@@ -32,14 +35,28 @@ def paragraph(text: str, indent: int = 0, *, hang: int | None = None) -> None:
 
 
 def columns(rows: list[tuple[str, ...]]) -> None:
-    """Write rows as aligned columns, each line cut to the terminal where stdout is one."""
+    """Write rows as aligned columns, each line cut to the terminal where stdout is one.
+
+    Where that would leave next to nothing of the last column, its cells stand below the others and none is cut.
+    """
     if not rows:
         return
     limit = terminal_width() if is_terminal() else None  # what goes on to another program is never cut
     if limit is not None:
         rows = [tuple(map(harmless, row)) for row in rows]
     widths = [max(width(row[index]) for row in rows) for index in range(len(rows[0]) - 1)]
+    room = None if limit is None else limit - sum(widths) - 2 * len(widths)
+    if room is not None and room < min(_READABLE, max(width(row[-1]) for row in rows)):
+        _stack(rows)
+        return
     for row in rows:
         cells = [pad(cell, widths[index]) for index, cell in enumerate(row[:-1])]
         text = "  ".join([*cells, row[-1]]).rstrip()
         line(text if limit is None else cut(text, max(limit, 4), "..."))
+
+
+def _stack(rows: list[tuple[str, ...]]) -> None:
+    for row in rows:
+        paragraph("  ".join(cell for cell in row[:-1] if cell), hang=2)
+        if row[-1]:
+            paragraph(row[-1], 2)

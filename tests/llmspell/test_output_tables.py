@@ -163,6 +163,17 @@ def test_a_pipe_gets_the_text_and_a_terminal_the_table(project):
     )
 
 
+@pytest.mark.subprocess
+def test_descriptions_are_whole_on_a_narrow_terminal_and_in_columns_on_a_wide_one():
+    narrow = on_a_terminal(["tool", "search", "converter"], 40)
+    wide = on_a_terminal(["tool", "search", "converter"], 80)
+
+    assert narrow.startswith("file-converter  name\n  Change a text file's encoding, line\n  endings or indentation.\n")
+    assert max(map(len, narrow.splitlines())) <= 40
+    assert wide.startswith("file-converter  ")
+    assert max(map(len, wide.splitlines())) <= 80
+
+
 def test_a_narrow_terminal_breaks_no_line_and_obeys_no_escape(project):
     (project / "a.txt").write_text("needle \x1b[2J 日本語" + "x" * 500 + "\n")
     shown = on_a_terminal(["tool", "invoke", "file-search", "pattern=needle", "path=.", "--quiet"], 40)
