@@ -113,6 +113,23 @@ def test_a_breakpoint_in_a_file_stops_the_script_that_is_run(lines, project):
     assert out.endswith("1\n2\n")
 
 
+def test_a_script_stops_also_when_something_ran_before_it(lines, project):
+    (project / "s.lua").write_text("local a = 1\nreturn a\n")
+    _, out, _ = lines("x = 1", "debug:break s.lua:2", ".run s.lua", "c", ".run s.lua", "c")
+
+    assert ["s.lua:2 in main chunk (breakpoint)"] * 2 == stops(out)
+
+
+def test_what_a_command_of_the_console_runs_stops_too(lines):
+    status, out, err = lines(
+        "function f()", "  return 5", "end", "debug:break In[1]:2", ".set v f()", "c", "v", "debug:pause", ".vars", "c"
+    )
+
+    assert (0, "") == (status, err)
+    assert "In[1]:2 in f (breakpoint)" == stops(out)[0]
+    assert 2 == len(stops(out))
+
+
 def test_a_breakpoint_by_function_name_stops_in_it(lines):
     _, out, _ = lines("debug:break greet", "function greet()", "  return 'hi'", "end", "greet()", "c")
 

@@ -18,10 +18,13 @@ from llmspell_tools.errors import Cancelled, LlmspellError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmspell.repl.backend import Backend
     from llmspell.repl.reading import Reader
     from llmspell.repl.showing import Screen
     from llmspell.repl.signals import Signals
+    from llmspell_kernel.client import Hearer
     from llmspell_tools.types import JsonObject, JsonValue
 
 
@@ -200,7 +203,7 @@ class Console:
         Raises:
             LlmspellError: It failed.
         """
-        reply = self.backend.request(msg_type, content, Silence())
+        reply = self._watched(msg_type, content, _Stops(self.debug.heard))
         if reply.get("status") != "ok":
             raise error_of(reply)
         return reply
@@ -226,10 +229,11 @@ class Console:
 
     # --- private ---------------------------------------------------------------------------------------------------
 
-    def _watched(self, msg_type: str, content: JsonObject) -> JsonObject:
-        """Send a request whose output is shown; the debugger may take part."""
+    def _watched(self, msg_type: str, content: JsonObject, hearer: Hearer | None = None) -> JsonObject:
+        """Send a request whose output is shown, or heard by another; the debugger may take part."""
+        self.debug.begin()
         try:
-            reply = self.backend.request(msg_type, content, self.screen)
+            reply = self.backend.request(msg_type, content, hearer or self.screen)
         except BaseException:
             self.debug.give_up()
             raise
@@ -263,6 +267,18 @@ class Console:
                 code = each.get("exit_code")
                 self.exit_code = code if isinstance(code, int) else 0
                 raise EOFError
+
+
+class _Stops(Silence):
+    """Hears nothing but the debugger: what a command runs may call a function that stops."""
+
+    def __init__(self, heard: Callable[[JsonObject], None]) -> None:
+        self._heard = heard
+
+    def published(self, msg_type: str, content: JsonObject) -> None:
+        """See `Hearer.published`."""
+        if msg_type == "debug_event":
+            self._heard(content)
 
 
 def _duration(seconds: float) -> str:

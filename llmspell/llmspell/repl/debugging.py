@@ -4,9 +4,9 @@ It speaks the Debug Adapter Protocol through `debug_request`, as notebooks do, t
 stops and how is the same as in JupyterLab. The session begins with the first command. A cell is known to it by the path
 that `dumpCell` gives its text (`breakpoints`).
 
-Threads. `run`, `prepare` and `ended` are called on the main thread. While a cell is stopped that thread waits inside
-it, so `stopped` events start a thread of their own, which reads commands until one lets the cell go on. `heard` comes
-from any thread and returns at once.
+Threads. `run`, `prepare`, `begin` and `ended` are called on the main thread. While a cell is stopped that thread waits
+inside it, so `stopped` events start a thread of their own, which reads commands until one lets the cell go on. `heard`
+comes from any thread and returns at once.
 """
 
 from __future__ import annotations
@@ -91,8 +91,12 @@ class Debugging:
         Raises:
             LlmspellError: Breakpoints were asked for in it, and the debugger refuses them.
         """
-        self._is_over.clear()
+        self.begin()
         self.points.meet(number, code)
+
+    def begin(self) -> None:
+        """Something is about to run, a cell or a script: whoever reads commands when it stops may do so."""
+        self._is_over.clear()
 
     def ended(self) -> None:
         """The cell is over: whoever still reads commands for it stops that, and what log points said is shown.
