@@ -74,6 +74,40 @@ def test_a_widget_is_its_state(run):
     assert run(code) == (0, "3\twidgets.slider{value = 3, max = 5}\tfalse\nwidgets.vbox{}\n", "")
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("widgets.slider{min = 5, max = 1}", "a slider widget cannot have min 5 above max 1"),
+        ("local s = widgets.slider{} s.min = 200", "cannot have min 200 above max 100"),
+        ("widgets.slider{min = 'x'}", "the field 'min' of a slider widget is a number, not a string"),
+        ("widgets.button{descripton = 'x'}",
+         "a button widget has no field 'descripton'; it has button_style, description, disabled, icon, tooltip; "
+         "did you mean 'description'?"),
+        ("widgets.button{on_clik = print}", "did you mean 'on_click'?"),
+        ("return widgets.button{[1] = 'x'}", "a button widget has no field '1'; it has"),
+    ],
+)  # fmt: skip
+def test_a_wrong_field_of_a_widget_is_named(run, code, message):
+    status, _, stderr = run(code)
+
+    assert status == 1
+    assert message in stderr
+
+
+def test_a_widgets_value_stays_between_its_ends(run):
+    code = """
+    local s = widgets.slider{min = 5, max = 10}
+    print(s.value)
+    s.value = 99
+    print(s.value)
+    s:set{max = 200, value = 150}
+    print(s.value)
+    s.max = 20
+    print(s.value, widgets.progress{max = 3, value = 4}.value, widgets.button{tooltip = 't'}.tooltip)
+    """
+    assert run(code) == (0, "5\n10\n150\n20\t3\tt\n", "")
+
+
 def test_a_comm_says_that_it_needs_a_notebook(run):
     status, _, stderr = run("comm.open('x')")
 

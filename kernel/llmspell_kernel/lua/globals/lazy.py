@@ -40,4 +40,13 @@ def _callables(bridge: Bridge, name: str) -> dict[str, Callable[..., Any]]:
         from llmspell_kernel.lua.globals.magic import callables as magic_callables
 
         return magic_callables(bridge)
-    return {}
+    return {"did_you_mean": _did_you_mean} if name == "widgets" else {}
+
+
+def _did_you_mean(name: str, candidates: str) -> str:
+    """Return the end of a message that names the candidate (they are joined by spaces) nearest to a wrong name."""
+    from llmspell_kernel.lua.convert import human_text, to_lua_text
+    from llmspell_tools.nearest import did_you_mean
+
+    known = candidates.split(" ")
+    return "" if name in known else to_lua_text(did_you_mean(human_text(name), known))

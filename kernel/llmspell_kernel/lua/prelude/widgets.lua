@@ -7,10 +7,12 @@
 -- A widget's fields are the state that the page shows; setting one sends it. A widget that is a cell's result, or is
 -- given to `display`, is shown. In a terminal, where there are no comms, a widget is only its state.
 --
+-- host: did_you_mean(name, candidates, joined by spaces) -> text
+--
 -- Source: ipywidgets 8.1, packages/schema/messages.md (protocol 2.1.0) and jupyterwidgetmodels.latest.md.
-local native = ...
+local native, host = ...
 local comm = native.library("comm")
-local raise, mark_array, null, pretty = native.raise, native.mark_array, native.null, native.pretty
+local check, raise, mark_array, null, pretty = native.check, native.raise, native.mark_array, native.null, native.pretty
 local type, next, setmetatable, rawlen, tostring = type, next, setmetatable, rawlen, tostring
 local concat, sort = table.concat, table.sort
 local pcall, error, math_type, unpack = pcall, error, math.type, table.unpack
@@ -104,10 +106,12 @@ end
 -- Fields ------------------------------------------------------------------------------------------------------------
 
 local function unknown(kind, key)
-  local names = {}
+  local names = { "tooltip" }
   for name in next, kind.state do names[#names + 1] = name end
   sort(names)
-  raise("a " .. kind.name .. " widget has no field '" .. tostring(key) .. "'; it has " .. concat(names, ", "))
+  local known = concat(names, " ") .. " layout style on_change on_click on_submit"
+  local hint = type(key) == "string" and check(host.did_you_mean(key, known)) or ""
+  raise("a " .. kind.name .. " widget has no field '" .. tostring(key) .. "'; it has " .. concat(names, ", ") .. hint)
 end
 
 local function state_of(widget, what)
@@ -150,12 +154,29 @@ local function notify(widget, state, name, old, new)
   for _, callback in next, state.on_change do callback({ widget = widget, name = name, old = old, new = new }) end
 end
 
+-- The value that a widget with `min` and `max` has after these changes: one beyond them moves to the nearer, as
+-- ipywidgets has it. nil for other widgets.
+local function bounded(state, values)
+  local fields = state.fields
+  if fields.min == nil then return nil end
+  local function after(key) if values[key] == nil then return fields[key] end return values[key] end
+  local min, max, value = after("min"), after("max"), after("value")
+  if min > max then
+    raise("a " .. state.kind.name .. " widget cannot have min " .. min .. " above max " .. max)
+  end
+  return value < min and min or value > max and max or value
+end
+
+-- Takes over all of the values, or raises and takes none.
 local function assign(state, values)
-  local changed, any = {}, false
-  for key, value in next, values do
-    local wire = wire_value(state, key, value)
-    if state.fields[key] ~= value or type(value) == "table" then
-      state.fields[key], state.sent[key], changed[key], any = value, wire, wire, true
+  local wires, changed, any = {}, {}, false
+  for key, value in next, values do wires[key] = wire_value(state, key, value) end
+  local value = bounded(state, values)
+  if value ~= nil then wires.value = value end
+  for key, wire in next, wires do
+    local own = key == "children" and values.children or wire
+    if state.fields[key] ~= own or type(own) == "table" then
+      state.fields[key], state.sent[key], changed[key], any = own, wire, wire, true
     end
   end
   if any then send(state, changed) end
@@ -307,14 +328,16 @@ local function make(kind, options)
     state.fields[key], state.sent[key] = default, default
   end
   state.sent.tooltip = null
+  local given = {}
   for key, value in next, options do
     if EVENTS[key] then
       if type(value) ~= "function" then raise("widgets." .. kind.name .. ": '" .. key .. "' must be a function") end
       state[key][1] = value
     elseif key ~= "layout" and key ~= "style" then
-      state.fields[key], state.sent[key] = value, wire_value(state, key, value)
+      given[key] = value
     end
   end
+  assign(state, given) -- nothing is sent: it is not open yet
   states[widget] = state
   if comm.is_available() then connect(widget, state, options) end
   return widget
