@@ -108,6 +108,14 @@ def test_a_widgets_value_stays_between_its_ends(run):
     assert run(code) == (0, "5\n10\n150\n20\t3\tt\n", "")
 
 
+@pytest.mark.parametrize(("value", "shown"), [("'x'", 'got "x"'), ("1/0", "got inf"), ("print", "got function")])
+def test_a_total_that_is_no_number_is_shown_as_lua_writes_it(run, value, shown):
+    status, _, stderr = run(f"display.progress({value})")
+
+    assert status == 1
+    assert f"display.progress: a number was expected, {shown}" in stderr
+
+
 def test_a_comm_says_that_it_needs_a_notebook(run):
     status, _, stderr = run("comm.open('x')")
 

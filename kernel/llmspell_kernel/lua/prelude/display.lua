@@ -206,7 +206,10 @@ local BAR = {}
 local function number(value, default, name)
   if value == nil then return default end
   if type(value) ~= "number" or value - value ~= 0 then
-    raise(name .. ": a number was expected, got " .. tostring(value))
+    -- Of texts that are long, and of tables, the type says enough.
+    local shown = type(value) == "number" and tostring(value) or type(value)
+    if type(value) == "string" and #value <= 40 then shown = pretty(value) end
+    raise(name .. ": a number was expected, got " .. shown)
   end
   return value
 end
