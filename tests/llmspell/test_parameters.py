@@ -108,6 +108,14 @@ def test_standard_input_gives_values(params, words, monkeypatch):
     assert "in" in str(value)
 
 
+@pytest.mark.parametrize(("params", "words"), [("-", []), (None, ["text=@-"])])
+def test_standard_input_that_is_no_text_is_named(params, words, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"ok\xff")))
+
+    with pytest.raises(InvalidParameters, match=r"^standard input is not UTF-8 text \(byte 2\)"):
+        read(params, words, SCHEMA)
+
+
 def test_a_closed_standard_input_is_named(monkeypatch):
     monkeypatch.setattr("sys.stdin", None)
 

@@ -103,6 +103,7 @@ def text_of(path: str, key: str | None = None) -> str:
     Raises:
         InvalidParameters: It cannot be read, or is no UTF-8.
     """
+    shown = "standard input" if path == "-" else f"'{path}'"
     try:
         if path == "-":
             if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] # closed by the caller: `<&-`
@@ -111,10 +112,10 @@ def text_of(path: str, key: str | None = None) -> str:
         with open(path, "rb") as file:
             return file.read().decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InvalidParameters(f"'{path}' is not UTF-8 text (byte {error.start})", field=key) from None
+        raise InvalidParameters(f"{shown} is not UTF-8 text (byte {error.start})", field=key) from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise InvalidParameters(f"cannot read '{path}': {why}", field=key) from None
+        raise InvalidParameters(f"cannot read {shown}: {why}", field=key) from None
 
 
 def _json(text: str, source: str) -> JsonValue:
