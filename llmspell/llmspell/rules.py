@@ -48,7 +48,9 @@ def build(options: Options, settings: Settings | None, script_dir: str | None = 
 
 def _start(options: Options, settings: Settings | None, script_dir: str | None) -> Policy:
     if options.policy == "strict":
-        return Policy.strict()
+        strict = Policy.strict()
+        # Said here, it takes no rules from the configuration: a refusal must not advise them.
+        return strict.with_ceiling(strict.ceiling, origin=f"{COMMAND_LINE}'s strict policy")
     if options.policy is not None:
         if not os.path.lexists(options.policy):
             hint = did_you_mean(options.policy, ["strict"])
@@ -134,9 +136,9 @@ def _from_file(path: str) -> Policy:
 
     value, origin_of = read_policy_file(path)
     if origin_of is None:
-        return Policy.from_json(value, origin=path)
+        return Policy.from_json(value, origin=f"policy file {path}")
     if not isinstance(value, dict):
         raise ConfigurationError(f"{path}: a policy is a table")
     base = os.path.dirname(os.path.abspath(path))
-    start = Policy.strict().with_ceiling("privileged", origin=path)
+    start = Policy.strict().with_ceiling("privileged", origin=f"policy file {path}")
     return apply(start, value, origin_of=origin_of, base=base)

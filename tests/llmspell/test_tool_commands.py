@@ -309,6 +309,28 @@ def test_a_refusal_names_the_line_of_its_rule(project, capsys):
     assert f"{path}:2" in answer(words, capsys)[2]
 
 
+@pytest.mark.parametrize(
+    ("words", "way_out"),
+    [
+        ([], "--allow-read /etc/passwd or [policy] allow_read in ~/.llmspell/config.toml"),
+        (["-c", "strict.toml"], "--allow-read /etc/passwd or [policy] allow_read in ~/.llmspell/config.toml"),
+        (["--policy", "strict"], "--allow-read /etc/passwd"),
+        (["--policy", "p.toml"], "--allow-read /etc/passwd or in the policy file p.toml"),
+        (["--policy", "p.json"], "--ceiling restricted or in the policy file p.json"),
+        (["--ceiling", "safe"], "--ceiling restricted"),
+        (["-c", "safe.toml"], "--ceiling restricted or in safe.toml:2"),
+    ],
+)
+def test_a_refusal_advises_only_what_would_help(words, way_out, project, capsys):
+    (project / "strict.toml").write_text("[policy]\npreset = 'strict'\n")
+    (project / "safe.toml").write_text("[policy]\nceiling = 'safe'\n")
+    (project / "p.toml").write_text("allow_read = ['note.txt']\n")
+    (project / "p.json").write_text('{"ceiling": "safe"}')
+    status, _, err = answer(["tool", "invoke", "file-operations", "operation=read", "path=/etc/passwd", *words], capsys)
+
+    assert (status, err.rpartition("; ")[2]) == (4, f"allow it with {way_out}\n")
+
+
 def test_policy_files_and_strict(project, capsys):
     (project / "note.txt").write_text("hi")
     read = ["tool", "invoke", "file-operations", "operation=read", "path=note.txt", "--raw"]

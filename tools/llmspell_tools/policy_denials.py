@@ -45,14 +45,18 @@ def denied(
         remedy: What to say instead of "no flag allows it".
     """
     flag = None if allow is None else f"--allow-{kind} {quoted(allow)}"
-    way_out = _way_out(flag, f"allow_{kind}") if flag else (remedy or "no flag allows it")
+    way_out = _way_out(flag, f"allow_{kind}", origin) if flag else (remedy or "no flag allows it")
     message = f"{verb or _VERBS[kind]} '{resource}' is not allowed: {reason}; {way_out}"
     details = {"resource": resource, "kind": kind, "rule": rule, "origin": origin, "flag": flag}
     return PermissionDenied(message, details=details)
 
 
-def _way_out(flag: str, key: str) -> str:
-    """Return what to do; a notebook and a Python program have no command line, so the key is named as well."""
+def _way_out(flag: str, key: str, origin: str) -> str:
+    """Return what to do; a notebook and a Python program have no command line, so the key is named where it counts."""
+    if origin.startswith("command line"):
+        return f"allow it with {flag}"
+    if origin.startswith("policy file ") or (key == "ceiling" and not origin.endswith(" policy")):
+        return f"allow it with {flag} or in {'the ' if ' ' in origin else ''}{origin}"
     return f"allow it with {flag} or [policy] {key} in ~/.llmspell/config.toml"
 
 
@@ -105,7 +109,7 @@ def check_level(layers: Iterable[Layer], tool: str, operation: str | None, level
         general = layer.general
         if rank > LEVELS[general.ceiling or "safe"]:
             flag = f"--ceiling {level}"
-            raise _level_denied(what, level, general, flag, _way_out(flag, "ceiling"))
+            raise _level_denied(what, level, general, flag, _way_out(flag, "ceiling", general.origin))
         own = layer.tools.get(tool)
         if own is not None and own.ceiling is not None and rank > LEVELS[own.ceiling]:
             raise _level_denied(what, level, own, None, f"no flag allows it: this is the ceiling of {tool} itself")
