@@ -169,7 +169,12 @@ def test_breakpoints_hold_after_an_interrupt_and_a_reset(lines, project):
 @pytest.mark.parametrize(
     ("line", "told"),
     [("debug:step", "nothing is stopped"), ("debug:locals", "nothing is stopped"), ("debug:foo", "no command 'foo'"),
-     ("debug:break In[9]:1", "there is no cell In[9]"), ("debug:break 1:2:x y", "wants LINE"),
+     ("debug:break In[9]:1", "there is no cell In[9]"), ("debug:break 1:2:x", "wants LINE"),
+     ("debug:break abc def", "'def' says not when to stop; it goes: debug:break PLACE [if COND"),
+     ("debug:break 2 if (", "the condition '(' is wrong: it is no Lua expression; it goes:"),
+     ("debug:break 2 x = 1", "says not when to stop"), ("debug:break 2 x != 1", "no Lua expression"),
+     ("debug:break 2 if", "says not when"), ("debug:break 2 hit often", "says not when"),
+     ("debug:break tool.py:2 if a ~= 1", "in a Python tool it is Python"),
      ("debug:delete x", "which number?"), ("debug:errors some", "uncaught, all or off")],
 )  # fmt: skip
 def test_a_wrong_command_says_what_is_wrong(line, told, lines):
@@ -177,6 +182,14 @@ def test_a_wrong_command_says_what_is_wrong(line, told, lines):
 
     assert status == 1
     assert told in err
+
+
+def test_a_wrong_condition_is_refused_in_a_stopped_cell_too(lines):
+    _, out, err = lines("debug:break 3", *LOOP, "b 2 if i ==", "b 2 if i == 2", "list", "delete 1", "c", "c")
+
+    assert 1 == err.count("the condition 'i ==' is wrong")
+    assert "  2  In[1]:2 if i == 2" in out.splitlines()
+    assert ["In[1]:3 in main chunk (breakpoint)", "In[1]:2 in main chunk (breakpoint)"] == stops(out)
 
 
 def test_help_names_every_command(lines):

@@ -69,7 +69,7 @@ class Console:
         self.screen = screen
         self.history_file = history_file
         self.language = Language(backend, Commands(is_command, command_words))
-        self.debug = Debugging(backend, screen)
+        self.debug = Debugging(backend, screen, self.language.judge)
         screen.debug_event = self.debug.heard
         self.reader: Reader | None = None
         self.number = 1

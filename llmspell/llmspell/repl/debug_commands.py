@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from llmspell.repl.language import Choice
-from llmspell_tools.errors import InvalidParameters
+from llmspell_tools.errors import InvalidParameters, LlmspellError
+from llmspell_tools.jsontext import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +20,11 @@ _MAX_FRAMES = 50
 _MAX_VARIABLES = 200
 #: What an operator of Lua begins with: no argument of a command does.
 _OPERATORS = ("=", "*", "/", "+", "-", "%", "^", "<", ">", "~", "&", "|", ".", ":", "[", "(", ",", "and ", "or ")
+#: What a condition has that stands there without its `if`; a word alone is rather a mistake.
+_COMPARES = re.compile(r"==|~=|!=|[<>(]|\bnot\b")
+#: A count of hits, as the debugger takes it.
+_HITS = re.compile(r"(?:[<>=]=?|%)?\s*\d{1,9}\Z")
+_RIGHT_FORM = "it goes: debug:break PLACE [if COND | hit N | log TEXT]"
 #: After these the program runs.
 GOES_ON = ("continue", "step", "next", "finish")
 
@@ -85,6 +92,18 @@ class Stopped:
             return str(self._ask("evaluate", {**arguments, "context": "clipboard"}).get("result", ""))
         return str(body.get("result", ""))
 
+    def compiles(self, code: str) -> bool:
+        """Tell whether Lua takes a code, as far as the frames can tell: those of Lua, with a `load`."""
+        frame = next((each for each in self.frames() if "id" in each and not _is_python(each)), None)
+        if frame is None:
+            return True
+        expression = f"load({dumps(code)}) and 1 or 0"
+        try:
+            body = self._ask("evaluate", {"expression": expression, "context": "watch", "frameId": frame["id"]})
+        except LlmspellError:
+            return True
+        return body.get("result") != "0"
+
     def completions(self, text: str) -> list[Choice]:
         """Return the names that may go on behind a text, in the chosen frame."""
         body = self._ask("completions", {"text": text, "column": len(text) + 1, "frameId": self.frame().get("id", 0)})
@@ -115,17 +134,49 @@ def _break(debug: Debugging, rest: str) -> None:
         _list(debug, "")
         return
     current = debug.stopped.frame() if debug.stopped is not None else None
-    point = debug.points.add(place, _rule(rule.strip()), current)
+    extra = _rule(rule.strip())
+    condition = extra.get("condition")
+    problem = _problem(debug, place, condition) if isinstance(condition, str) else None
+    if problem is not None:
+        raise InvalidParameters(f"the condition '{condition}' is wrong: {problem}; {_RIGHT_FORM}")
+    point = debug.points.add(place, extra, current)
     debug.screen.line(point.text)
 
 
 def _rule(text: str) -> JsonObject:
-    """Return what a breakpoint's rest says: `if COND` (or COND alone), `hit N`, `log TEXT`."""
+    """Return what a breakpoint's rest says: `if COND` (or a comparison or call alone), `hit N`, `log TEXT`.
+
+    Raises:
+        InvalidParameters: It says nothing of the kind.
+    """
+    if not text:
+        return {}
     word, _, rest = text.partition(" ")
-    if word in {"hit", "log"} and rest.strip():
-        return {"hitCondition" if word == "hit" else "logMessage": rest.strip()}
-    condition = rest.strip() if word == "if" else text
-    return {"condition": condition} if condition else {}
+    rest = rest.strip()
+    if word == "log" and rest:
+        return {"logMessage": rest}
+    if word == "hit" and _HITS.match(rest):
+        return {"hitCondition": rest}
+    if word == "if" and rest:
+        return {"condition": rest}
+    if word in {"if", "hit", "log"} or not _COMPARES.search(text):
+        raise InvalidParameters(f"'{text}' says not when to stop; {_RIGHT_FORM}")
+    return {"condition": text}
+
+
+def _problem(debug: Debugging, place: str, condition: str) -> str | None:
+    """Return why a condition cannot be one; None where it can, or where nobody can tell now."""
+    stopped = debug.stopped
+    is_here = place.isdecimal() and stopped is not None
+    if _is_python(stopped.frame()) if is_here and stopped is not None else ".py:" in place:
+        try:
+            compile(condition, "condition", "eval")
+        except (SyntaxError, ValueError) as error:
+            return f"{getattr(error, 'msg', error)} (in a Python tool it is Python)"
+        return None
+    code = f"return (\n{condition}\n)"
+    is_lua = debug.status_of(code) in {"complete", "unknown"} if stopped is None else stopped.compiles(code)
+    return None if is_lua else "it is no Lua expression"
 
 
 def _delete(debug: Debugging, rest: str) -> None:
@@ -229,6 +280,11 @@ def _help(debug: Debugging, _rest: str) -> None:
     debug.screen.heading("While a cell is stopped `debug:` may be left out, and anything else is evaluated there.")
     rows = [(f"{'/'.join(command.names)} {command.usage}".strip(), command.help) for command in COMMANDS]
     debug.screen.definitions(rows)
+
+
+def _is_python(frame: JsonObject) -> bool:
+    source = frame.get("source")
+    return isinstance(source, dict) and str(source.get("path", "")).endswith(".py")
 
 
 def _number(rest: str) -> int:

@@ -21,7 +21,7 @@ from llmspell_tools.errors import InvalidParameters, LlmspellError, ToolExecutio
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from llmspell.repl.backend import Backend
     from llmspell.repl.reading import Reader
@@ -57,11 +57,13 @@ class Debugging:
     Args:
         backend: Has the session.
         screen: Shows what it says.
+        judge: Tells whether a text is Lua; see `Language.judge`.
     """
 
-    def __init__(self, backend: Backend, screen: Screen) -> None:
+    def __init__(self, backend: Backend, screen: Screen, judge: Callable[[str], tuple[str, str]]) -> None:
         self._backend = backend
         self.screen = screen
+        self._judge = judge
         self._numbers = count(1)
         self._is_started = self._is_ours = False
         self._talk: threading.Thread | None = None
@@ -247,6 +249,10 @@ class Debugging:
                 "nothing is stopped; debug:break sets a breakpoint, debug:pause stops the next cell"
             )
         return self.stopped
+
+    def status_of(self, code: str) -> str:
+        """Return what `is_complete_reply` says of Lua; "unknown" if the kernel is busy. Not while a cell is stopped."""
+        return self._judge(code)[0]
 
     def show_place(self) -> None:
         """Say where and why the cell is stopped, the lines around, and the watched expressions."""
