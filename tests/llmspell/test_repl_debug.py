@@ -12,6 +12,7 @@ from prompt_toolkit.output import DummyOutput
 from llmspell.launch import main
 from llmspell.options import Options
 from llmspell.repl import opening
+from llmspell.repl.debug_commands import Stopped
 
 LOOP = ("for i = 1, 3 do", "  local z = i * 2", "  print(i, z)", "end")
 
@@ -198,6 +199,20 @@ def test_help_names_every_command(lines):
     names = ["break/b", "delete/d", "list/l", "step/s", "next/n", "finish/f", "continue/c", "locals",
              "backtrace/bt/where/w", "frame", "print/p", "watch", "unwatch", "enable", "disable", "pause"]  # fmt: skip
     assert [] == [name for name in names if name not in out]
+
+
+def test_variables_of_a_module_are_not_shown():
+    def ask(command, arguments):
+        if command == "scopes":
+            names = [("Locals", 1, False), ("Globals", 2, False), ("Registers", 3, True)]
+            return {"scopes": [{"name": name, "variablesReference": number, "expensive": costs}
+                               for name, number, costs in names]}  # fmt: skip
+        variable = {"name": str(arguments.get("variablesReference")), "value": "0"}
+        return {"stackFrames": [{"id": 1}], "variables": [variable]}
+
+    stopped = Stopped({"threadId": 1}, ask)
+
+    assert [("Locals", [{"name": "1", "value": "0"}])] == stopped.variables()
 
 
 def test_lua_that_looks_like_it_is_lua(lines):

@@ -119,7 +119,7 @@ class Stopped:
         scopes = _objects(self._ask("scopes", {"frameId": self.frame().get("id", 0)}).get("scopes"))
         found: list[tuple[str, list[JsonObject]]] = []
         for scope in scopes:
-            if scope.get("expensive") is True:
+            if scope.get("expensive") is True or scope.get("name") == "Globals":  # debugpy's are not called expensive
                 continue
             body = self._ask(
                 "variables", {"variablesReference": scope.get("variablesReference", 0), "count": _MAX_VARIABLES}
