@@ -74,6 +74,13 @@ def test_variables_calls_and_expressions_are_shown(lines):
     assert "7" == shown[-1]
 
 
+def test_a_breakpoint_is_set_in_the_stopped_cell_by_its_number(lines):
+    _, out, err = lines("debug:break 2", *LOOP, "delete 1", "b In[1]:3", "c", "delete 2", "c")
+
+    assert "" == err
+    assert ["In[1]:2", "In[1]:3"] == [place.split(" in ")[0] for place in stops(out)]
+
+
 def test_steps_go_into_over_and_out_of_calls(lines):
     _, out, _ = lines(
         "function f(a)", "  local b = a + 1", "  return b", "end",
@@ -170,7 +177,8 @@ def test_breakpoints_hold_after_an_interrupt_and_a_reset(lines, project):
 @pytest.mark.parametrize(
     ("line", "told"),
     [("debug:step", "nothing is stopped"), ("debug:locals", "nothing is stopped"), ("debug:foo", "no command 'foo'"),
-     ("debug:break In[9]:1", "there is no cell In[9]"), ("debug:break 1:2:x", "wants LINE"),
+     ("debug:break In[9]:1", "session; before a cell runs, debug:break LINE is for"),
+     ("debug:break 1:2:x", "wants LINE"),
      ("debug:break abc def", "'def' says not when to stop; it goes: debug:break PLACE [if COND"),
      ("debug:break 2 if (", "the condition '(' is wrong: it is no Lua expression; it goes:"),
      ("debug:break 2 x = 1", "says not when to stop"), ("debug:break 2 x != 1", "no Lua expression"),

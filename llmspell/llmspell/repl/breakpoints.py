@@ -181,9 +181,11 @@ class Breakpoints:
         if cell is None:
             path = os.path.abspath(os.path.expanduser(given))
             return path, _short(path)
-        code = self.cells.get(int(cell[1]))
+        running, text = self._running
+        code = self.cells.get(int(cell[1])) or (text if running == int(cell[1]) else None)
         if code is None:
-            raise InvalidParameters(f"there is no cell {given} of this session")
+            hint = "; before a cell runs, debug:break LINE is for the next one" if current is None else ""
+            raise InvalidParameters(f"there is no cell {given} of this session{hint}")
         return self._path_of(code), given
 
     def _path_of(self, code: str) -> str:
