@@ -18,7 +18,7 @@ from llmspell_tools.errors import InvalidParameters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from llmspell_tools.types import JsonObject
 
@@ -209,16 +209,29 @@ def _of_id(wanted: str) -> Found:
         return own[0]
     kernels = known()
     fitting = [kernel for kernel in kernels if kernel.id == short]
+    if not fitting:
+        _refuse_unusable(lambda name: name == short)
     fitting = fitting[:1] or [kernel for kernel in kernels if short and kernel.id.startswith(short)]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
         names = ", ".join(kernel.id for kernel in fitting)
         raise KernelNotFound(f"'{wanted}' is the beginning of {len(fitting)} kernel ids: {names}")
+    _refuse_unusable(lambda name: bool(short) and name.startswith(short))
     from llmspell_tools.nearest import did_you_mean  # only for mistakes
 
     names = did_you_mean(wanted, [kernel.id for kernel in kernels])
     raise KernelNotFound(f"no kernel '{wanted}' is known here{names}; it can also be a FILE or HOST:PORT")
+
+
+def _refuse_unusable(is_meant: Callable[[str], bool]) -> None:
+    """Say what is wrong with the connection file of the kernel that is meant, if there is one that cannot be used."""
+    for path in (*_own_files(), *_jupyter_files()):
+        if is_meant(_id_of(path)):
+            try:
+                _of_file(path)
+            except KernelNotFound:
+                continue  # gone by now
 
 
 def _of_place(address: str, key: str | None) -> Found:

@@ -17,7 +17,7 @@ import pytest
 from llmspell import kernels
 from llmspell.launch import main
 from llmspell_kernel.client import KernelClient
-from llmspell_kernel.errors import KernelDied, KernelNotFound, KernelUnreachable
+from llmspell_kernel.errors import ConnectionFileError, KernelDied, KernelNotFound, KernelUnreachable
 from llmspell_tools.errors import Cancelled, InvalidParameters, ToolTimeout
 
 if TYPE_CHECKING:
@@ -221,6 +221,19 @@ def test_a_file_that_others_may_read_is_refused(kernel, run, tmp_path):
     file.chmod(0o644)
 
     assert 1 == run("exec", "1", "--connect", str(file))[0]
+
+
+@pytest.mark.parametrize("wanted", ["lab", "kernel-lab", "la"])
+def test_a_named_kernel_whose_file_others_may_read_is_told_with_the_remedy(wanted, kernel, tmp_path, monkeypatch):
+    folder = tmp_path / "home" / "kernels"
+    folder.mkdir(parents=True)
+    for name, mode in (("lab", 0o644), ("lab2" if wanted != "la" else "x", 0o600)):
+        (folder / f"{name}.json").write_text(kernel.file.read_text())
+        (folder / f"{name}.json").chmod(mode)
+    monkeypatch.setenv("LLMSPELL_HOME", str(tmp_path / "home"))
+
+    with pytest.raises(ConnectionFileError, match=f"chmod 600 {folder / 'lab.json'}"):
+        kernels.find(wanted)
 
 
 def test_several_beginnings_are_told_apart(tmp_path, monkeypatch, kernel):
