@@ -15,6 +15,7 @@ from llmspell import places
 from llmspell_kernel.connection import PORTS, Connection, read_connection
 from llmspell_kernel.errors import ConnectionFileError, KernelDied, KernelNotFound, KernelUnreachable
 from llmspell_tools.errors import InvalidParameters
+from llmspell_tools.jsontext import loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ KEY_VARIABLE = "LLMSPELL_KERNEL_KEY"
 IMPLEMENTATION = "llmspell"
 #: Seconds that a kernel has to show that it is there, where all are looked at.
 _LOOK_S = 1.0
+#: Of a file that is given, so much is looked at.
+_MAX_FILE_BYTES = 65_536
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -99,7 +102,12 @@ def find(address: str | None, *, key: str | None = None) -> Found:
         return _of_file(address)
     if ":" in address:
         return _of_place(address, key)
-    return _of_id(address)
+    try:
+        return _of_id(address)
+    except KernelNotFound:
+        if os.path.exists(address):
+            return _of_file(address)
+        raise
 
 
 def running() -> list[Found]:
@@ -193,6 +201,7 @@ def _only_one() -> Found:
 
 
 def _of_file(path: str) -> Found:
+    _refuse_other_file(path)
     try:
         connection = read_connection(path)
     except FileNotFoundError:
@@ -200,6 +209,26 @@ def _of_file(path: str) -> Found:
     if not connection.is_complete:
         raise ConnectionFileError(f"connection file {path} does not name its five ports yet; has the kernel started?")
     return Found(_id_of(path), path, connection)
+
+
+def _refuse_other_file(path: str) -> None:
+    """Say of a file that is anything else that it is no connection file; whether one is usable is told elsewhere."""
+    try:
+        if os.path.isdir(path):
+            raise ConnectionFileError(f"'{path}' is a folder, no connection file of a kernel")
+        if not os.path.isfile(path):
+            return
+        with open(path, "rb") as file:
+            content = loads(file.read(_MAX_FILE_BYTES))
+        if isinstance(content, dict) and any(name in content for name in (*PORTS, "key", "registration_port")):
+            return
+        reason = "it names no ports and no key"
+    except OSError:
+        return
+    except InvalidParameters:
+        reason = "it is no JSON"
+    hint = f"; to run it: llmspell run {path}" if path.endswith(".lua") else ""
+    raise ConnectionFileError(f"'{path}' is no connection file of a kernel: {reason}{hint}")
 
 
 def _of_id(wanted: str) -> Found:

@@ -236,6 +236,27 @@ def test_a_named_kernel_whose_file_others_may_read_is_told_with_the_remedy(wante
         kernels.find(wanted)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [("sum.lua", "print(1)", "'sum.lua' is no connection file of a kernel: it is no JSON; to run it: llmspell run"),
+     ("data.json", '{"a": 1}', "'data.json' is no connection file of a kernel: it names no ports and no key"),
+     ("list.json", "[1]", "it names no ports and no key"), ("notes", "words", "'notes' is no connection file")],
+)  # fmt: skip
+def test_a_file_that_is_no_connection_file_is_told(name, text, told, project, run):
+    (project / name).write_text(text)
+    status, _, err = run("kernel", "connect", name)
+
+    assert (1, True) == (status, told in err)
+
+
+def test_a_folder_is_told_and_an_id_comes_before_a_file(project, run):
+    (project / "things").mkdir()
+    (project / "shared").write_text("words")
+
+    assert "'things' is a folder" in run("exec", "1", "--connect", "things")[2]
+    assert (0, "1\n", "") == run("exec", "1", "--connect", "shared")
+
+
 def test_several_beginnings_are_told_apart(tmp_path, monkeypatch, kernel):
     folder = tmp_path / "home" / "kernels"
     folder.mkdir(parents=True)
