@@ -362,27 +362,64 @@ def test_ctrl_c_ends_a_question(kernel):
     assert 130 == process.returncode
 
 
-def test_what_waits_for_its_turn_says_so_and_can_be_left(kernel, client):
-    busy = Heard()
+@pytest.fixture
+def busy(kernel, client):
+    """Something that the shared kernel works on until the test is over."""
+    heard = Heard()
     worker = threading.Thread(
-        target=client.request, args=("execute_request", {"code": "print(1) while true do end"}, busy)
+        target=client.request, args=("execute_request", {"code": "print(1) while true do end"}, heard)
     )
     worker.start()
     try:
-        until(lambda: "1" in busy.text)
-        process = kernel.command("exec", "1", "--connect", "shared")
-        assert "busy" in process.stderr.readline()
-        process.send_signal(signal.SIGINT)
-        assert "not begun" in process.stderr.readline()
-        process.send_signal(signal.SIGINT)
-        process.wait(WAIT_S)
-        process.communicate()
+        until(lambda: "1" in heard.text)
+        yield heard
     finally:
         client.stop()
         worker.join(WAIT_S)
+    assert "KeyboardInterrupt" == heard.messages[-1][1]["ename"]
 
-    assert 130 == process.returncode
-    assert "KeyboardInterrupt" == busy.messages[-1][1]["ename"]
+
+@pytest.mark.parametrize("words", [["exec", "error('it ran')"], ["tool", "invoke", "calculator", "input=1"]])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_ends_what_waits_for_its_turn(words, number, kernel, busy):
+    process = kernel.command(*words, "--connect", "shared")
+    assert "busy" in process.stderr.readline()
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=WAIT_S)
+
+    assert (128 + number, "") == (process.returncode, out)
+
+
+@pytest.mark.parametrize(
+    "words", [["exec", "left_behind = true", "--shared"], ["tool", "invoke", "calculator", "input=1"]]
+)
+def test_waiting_counts_in_the_time_limit_and_leaves_nothing_queued(words, run, busy, client):
+    status, out, err = run(*words, "--connect", "shared", "--timeout", "0.2")
+    client.stop()
+
+    assert (124, "") == (status, out)
+    assert "was busy for 0.2 s: nothing has begun, and nothing is left in its queue" in err
+    assert (0, "nil\n", "") == run("exec", "print(left_behind)", "--connect", "shared", "--shared")
+
+
+def test_what_another_client_sent_first_counts_too(kernel, client):
+    from llmspell.client import joining
+
+    turn = joining.Turn(client, Heard(), 0.2)
+    turn.wait()
+    other, heard = kernel.client(), Heard()
+    worker = threading.Thread(
+        target=other.request, args=("execute_request", {"code": "print(1) while true do end"}, heard)
+    )
+    worker.start()
+    try:
+        until(lambda: "1" in heard.text)
+        with pytest.raises(joining.KernelBusy, match="this stays in its queue"):
+            turn.request("script_request", {"code": "return 1", "timeout": turn.left_s})
+    finally:
+        other.stop()
+        worker.join(WAIT_S)
+        other.close()
 
 
 def test_a_kernel_that_dies_is_told(tmp_path):

@@ -175,6 +175,8 @@ def invoke(
     """  # noqa: D301 - click marks paragraphs with a backspace
     from llmspell.actions.tool import invoke as call
 
+    if connect is not None:
+        connect.limit_s = timeout_s
     return act(
         lambda options: call(
             options,

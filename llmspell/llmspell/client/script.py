@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from llmspell import output
 from llmspell.client.asking import StandardInput
-from llmspell.client.joining import error_of, join
+from llmspell.client.joining import Turn, error_of, join
+from llmspell_tools.errors import Cancelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,14 +28,18 @@ class Place:
         address: Of the kernel.
         key: For HOST:PORT, or None.
         shared: In the Lua state of the kernel's cells; else in a fresh one.
+
+    Attributes:
+        limit_s: Seconds that a command may wait for its turn there; None for no limit.
     """
 
-    __slots__ = ("address", "key", "shared")
+    __slots__ = ("address", "key", "limit_s", "shared")
 
     def __init__(self, address: str, key: str | None = None, *, shared: bool = False) -> None:
         self.address = address
         self.key = key
         self.shared = shared
+        self.limit_s: float | None = None
 
 
 class RemoteLua:
@@ -55,6 +60,7 @@ class RemoteLua:
         self._place = place
         self._folder = folder
         self._hearer = TerminalHearer(console, bar)
+        self._turn: Turn | None = None
 
     def execute(
         self,
@@ -68,20 +74,24 @@ class RemoteLua:
         """Run a script or a cell to its end; see `LuaEngine.execute`.
 
         Raises:
-            LlmspellError: What the engine there raises; `KernelDied` too.
+            LlmspellError: What the engine there raises; `KernelDied` and `KernelBusy` too.
         """
+        if self._hearer.is_stopped:
+            raise Cancelled("stopped before it began")
+        turn = self._turn = Turn(self._client, self._hearer, timeout_s)
+        turn.wait()
         content: JsonObject = {
             "code": code,
             "name": name,
             "mode": mode,
             "args": None if args is None else [*args],
             "folder": self._folder,
-            "timeout": timeout_s,
+            "timeout": turn.left_s,
             "shared": self._place.shared,
             "allow_stdin": True,
         }
         try:
-            reply = self._client.request("script_request", content, self._hearer)
+            reply = turn.request("script_request", content)
         finally:
             self._hearer.ended()
         if reply.get("status") != "ok":
@@ -91,6 +101,8 @@ class RemoteLua:
     def interrupt(self) -> None:
         """Stop the script, at once or when its turn comes; any thread."""
         self._hearer.is_stopped = True
+        if self._turn is None or self._turn.leave():
+            return
         if not self._client.stop():
             output.note("The script has not begun yet; it is stopped when it does (Ctrl-C again leaves it queued)")
 

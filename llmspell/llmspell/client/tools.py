@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmspell.client.asking import StandardInput
-from llmspell.client.joining import error_of, join
+from llmspell.client.joining import Turn, error_of, join
 from llmspell.interrupts import Interrupts
 from llmspell_tools.definition import Tool, ToolResult
 from llmspell_tools.errors import Cancelled, InvalidParameters
@@ -34,6 +34,8 @@ class RemoteTools:
     def __init__(self, options: Options, place: Place, bar: ProgressBar | None = None) -> None:
         self._client = join(options, place.address, place.key)
         self._bar = bar
+        self._limit_s = place.limit_s
+        self._turn: Turn | None = None
         self._input = StandardInput(_say)
         self._interrupts: Interrupts | None = None
 
@@ -73,10 +75,10 @@ class RemoteTools:
         Raises:
             LlmspellError: The tool failed, was refused, or was interrupted.
         """
-        reply = self._ask({
-            "command": "invoke", "name": name, "params": None if params is None else dict(params),
-            "timeout": _NO_LIMIT_S if timeout_s is None else timeout_s, "allow_stdin": True,
-        })  # fmt: skip
+        call: JsonObject = {
+            "command": "invoke", "name": name, "params": None if params is None else dict(params), "allow_stdin": True,
+        }  # fmt: skip
+        reply = self._ask(call, timeout_s, is_call=True)
         result = reply.get("result")
         return _result(result if isinstance(result, dict) else {})
 
@@ -107,11 +109,19 @@ class RemoteTools:
     def _is_stopped(self) -> bool:
         return self._interrupts is not None and self._interrupts.received is not None
 
-    def _ask(self, content: JsonObject) -> JsonObject:
+    def _ask(self, content: JsonObject, limit_s: float | None = None, *, is_call: bool = False) -> JsonObject:
         with Interrupts(self._stop) as interrupts:
             self._interrupts = interrupts
+            turn = self._turn = Turn(self._client, self, self._limit_s if limit_s is None else limit_s)
             try:
-                reply = self._client.request("tool_request", content, self)
+                turn.wait()
+                if is_call:
+                    content["timeout"] = _NO_LIMIT_S if turn.left_s is None else turn.left_s
+                reply = turn.request("tool_request", content)
+            except Cancelled as left:
+                if interrupts.received is not None:
+                    left.exit_status = interrupts.exit_status
+                raise
             finally:
                 if self._bar is not None:
                     self._bar.clear()
@@ -123,6 +133,8 @@ class RemoteTools:
         return reply
 
     def _stop(self) -> None:
+        if self._turn is None or self._turn.leave():
+            return
         if not self._client.stop():
             _note("The tool has not begun yet; it is stopped when it does (Ctrl-C again leaves it queued)")
 
