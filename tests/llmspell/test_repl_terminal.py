@@ -96,7 +96,7 @@ def test_a_cell_asks_the_person_and_ctrl_c_ends_the_question(terminal):
     terminal.until("hello ann")
     terminal.until("In[2]: ")
     terminal.press("print('ask') io.read()\r")
-    terminal.until("ask\r\n")
+    terminal.until("ask\r\ninput> ")
     terminal.press("\x03")
     terminal.until("KeyboardInterrupt")
     terminal.until("In[3]: ")

@@ -48,7 +48,7 @@ def _converse(options: Options, backend: Backend, history: str | None) -> int:
     streams = Streams(keep=False)
     bar = None if options.quiet else assembly.progress_bar()
     plain = PlainReader(lambda cell: console.language.judge(cell)[0], is_command, lambda: signals.is_stopped)
-    screen = Screen(streams, bar, plain.ask)
+    screen = Screen(streams, bar, plain.ask, is_typed=is_interactive)
     console = Console(backend, screen, path, is_interactive=is_interactive)
     signals = Signals(backend.interrupt, backend.take_break)
     with signals:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from llmspell_tools.types import JsonObject, JsonValue
 
 _RED, _DIM, _BOLD, _PLAIN = "\x1b[31m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
+#: Stands before what a cell waits for, if the cell says nothing itself.
+_QUESTION = "input> "
 #: Of a traceback, this many lines at its beginning and at its end are shown.
 _TRACEBACK_LINES = 20
 
@@ -41,6 +43,7 @@ class Screen:
         bar: Shows how far work is; None where stderr is no terminal.
         ask: Answers the questions of cells.
         debug_event: Told of the debugger's events.
+        is_typed: Whether a person types the answers, and has to see that one is awaited.
     """
 
     def __init__(
@@ -49,10 +52,13 @@ class Screen:
         bar: ProgressBar | None,
         ask: Callable[[str, bool], str | None],
         debug_event: Callable[[JsonObject], None] = lambda _: None,
+        *,
+        is_typed: bool = False,
     ) -> None:
         self._console = console
         self._bar = bar
         self._ask = ask
+        self._is_typed = is_typed
         self.debug_event = debug_event
         self._lock = threading.RLock()
         self._is_mid_line = False
@@ -72,8 +78,16 @@ class Screen:
             self.debug_event(content)
 
     def asked(self, prompt: str, *, password: bool) -> str | None:
-        """Ask the person."""
-        return self._ask(prompt, password)
+        """Ask the person, under a sign of ours where the cell has written none."""
+        if not self._is_typed or password:
+            return self._ask(prompt, password)
+        with self._lock:
+            if prompt or not self._is_mid_line:
+                self.write(prompt or self._painted(_DIM, _QUESTION))
+        answer = self._ask(prompt, password)
+        if answer is not None:
+            self._is_mid_line = False  # the person's Enter has ended it
+        return answer
 
     # --- of the console --------------------------------------------------------------------------------------------
 
