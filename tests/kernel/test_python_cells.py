@@ -235,7 +235,8 @@ def test_tools_are_functions_of_the_same_registry(notebook):
     assert notebook.value("tools.shout(x='hey').output") == "'hey!'"
     notebook.python("tools.csv_analyzer(operation='analyze', input='a,b\\n1,2')")
     assert notebook.data["text/html"].startswith("<table")
-    assert notebook.python("tools.nothing")["ename"] == "AttributeError"
+    assert notebook.python("tools.nothing")["ename"] == "NoSuchTool"
+    assert notebook.value("hasattr(tools, 'nothing')") == "False"
 
 
 def test_prints_of_own_tools_belong_to_the_cell(notebook):
