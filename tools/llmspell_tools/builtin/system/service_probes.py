@@ -95,9 +95,10 @@ class Probe:
                 self._context.progress(0, None, "waiting for the answer")
                 if monotonic() >= self._deadline:
                     break
+            # Before the socket is shut down: the thread would take that for the peer's hanging up.
+            answer = found[0] if found else TimeoutError()
         finally:
             self._give_up()
-        answer = found[0] if found else TimeoutError()
         finding = self._finding(answer)
         finding.response_time_ms = round((monotonic() - started) * 1000.0, 3)
         return finding
