@@ -196,7 +196,12 @@ def test_an_expression_that_loops_is_ended_and_the_script_goes_on(bench, monkeyp
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("1 +", "unexpected"), ("nosuch.field", "attempt to index a nil value"), ("error('mine', 0)", "mine")],
+    [
+        ("1 +", "unexpected"),
+        ("nosuch.field", "attempt to index a nil value"),
+        ("error('mine', 0)", "mine"),
+        ("coroutine.yield(1)", "yield from outside a coroutine"),
+    ],
 )
 def test_an_expression_that_fails_says_why(bench, text, message):
     def ask():
@@ -205,6 +210,22 @@ def test_an_expression_that_fails_says_why(bench, text, message):
         return caught.value.message
 
     assert message in look(bench, "print(1)", ask)
+
+
+def test_an_expression_that_exits_ends_the_script(bench):
+    """Like what `os.exit` does in the script; it does not stay stopped with every further question refused."""
+    asked = []
+
+    def ask(_stop):
+        with pytest.raises(ToolExecutionError, match="the program ends"):
+            bench.evaluate("os.exit(3)")
+        asked.append(True)
+
+    bench.run("print(1)\nprint(2)", points=[2], on_stop=ask)
+
+    assert asked == [True]
+    assert bench.execution.exit_code == 3
+    assert bench.output() == "1\n"
 
 
 def test_expressions_see_locals_before_upvalues_before_globals(bench):

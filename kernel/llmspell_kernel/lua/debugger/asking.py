@@ -49,12 +49,14 @@ class Questions:
         try:
             outcome = api["inspect"](name, *texts)
         except Exception as error:  # noqa: BLE001 - whatever lupa raises: the question failed, not the script
-            return False, str(error)
+            outcome = False, str(error)
         finally:
             self._limit = None
             if run is not None:
                 run.guard = None
             del states[kept:]
+        if run is not None and run.reason is not None:
+            return False, "the program ends"  # by `os.exit`, or an interrupt meanwhile
         return outcome if isinstance(outcome, tuple) else (True, *self._answer)
 
     def take(self, *values: Any) -> None:

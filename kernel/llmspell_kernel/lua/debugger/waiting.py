@@ -151,6 +151,8 @@ class Waiting:
                 if item is None or isinstance(item, str):
                     return item
                 self._do(api, item)
+                if run.reason == "exit":  # what was evaluated has called `os.exit`
+                    return None
         finally:
             self.release()
 
@@ -173,6 +175,8 @@ class Waiting:
             item = visit.inbox.get()
             if item is not None and not isinstance(item, str):
                 self._do(api, item)
+                if visit.run.reason == "exit" and visit.resume is not None:
+                    visit.resume(None)
             elif visit.resume is not None:
                 visit.resume(item)
 

@@ -251,6 +251,7 @@ function api.inspect(name, ...)
   host.push(tonumber(format("%p", co)))
   local ok, message = resume(co, ...)
   native.abandon_coroutines(count) -- those of an expression that took too long
+  if ok and status(co) == "suspended" then return false, "attempt to yield from outside a coroutine" end
   if ok then return true end
   return false, native.message_of(message)
 end
