@@ -64,8 +64,9 @@ class Failures:
         source = details.get("source")
         if isinstance(source, str) and "attempt to call a nil value (" in message:
             from llmspell_kernel.lua.global_types import meant  # imports `re`
+            from llmspell_kernel.lua.habits import call_advice
 
-            message += meant(message, source)
+            message += meant(message, source) or call_advice(message, source)
         error = ScriptError(f"{message}\n{advice}" if advice else message, details=details)
         if advice:
             error.details["hint"] = advice

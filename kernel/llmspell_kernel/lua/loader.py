@@ -113,9 +113,14 @@ class Loader:
             return ScriptSyntaxError(f"{human_text(chunk_name[1:])} {binary}", details=nothing)
         line = line_of(message)
         details: dict[str, JsonValue] = {"chunk": chunk_name[1:], "line": line, "traceback": []}
+        advice = ""
         if line is not None:
-            details["source"] = self.source_line(chunk_name, line)
-        return ScriptSyntaxError(human_text(message), details=details)
+            from llmspell_kernel.lua.habits import syntax_advice  # imports `re`
+
+            source = self.source_line(chunk_name, line)
+            details["source"] = source
+            advice = syntax_advice(message, source or "")
+        return ScriptSyntaxError(human_text(message) + advice, details=details)
 
     def _try(self, source: str, chunk_name: str, prefix: str | None) -> tuple[LuaFunction | None, str]:
         outcome = self._compile(source, to_lua_text(chunk_name), prefix)

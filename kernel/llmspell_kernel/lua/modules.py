@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 #: The policy's name for reading modules.
 TOOL = "require"
 _SUFFIXES = (".lua", "/init.lua")
+#: What scripts for other engines require for what is a global here.
+_JSON_MODULES = frozenset({"json", "cjson", "dkjson"})
 _C_SUFFIXES = (".so", ".dll", ".dylib")
 
 
@@ -97,6 +99,8 @@ def _find(policy: Policy, folders: tuple[str, ...], name: str, max_bytes: int) -
         _refuse_c_module(policy, base, shown)
     if not folders:
         tried.append("no folder to look in: this script is not a file; name folders in [lua] module_paths")
+    if shown in _JSON_MODULES:
+        tried.append("JSON needs no module: JSON.parse and JSON.stringify are there")
     return None, to_lua_text(f"module '{shown}' not found:\n\t" + "\n\t".join(tried))
 
 
