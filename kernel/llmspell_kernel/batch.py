@@ -119,6 +119,9 @@ class ShellBatch:
                 self._newest = now
                 return frames
             self.release()
+        else:
+            with self._lock:
+                pass  # the service thread may be sending: it could not while the shell is waited for
         frames = self._shell.receive()
         if frames is not None:
             self._begin(self._clock())

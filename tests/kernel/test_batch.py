@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from threading import Event, Thread
 
 from llmspell_kernel.batch import CLOSE_S, MAX_AGE_S, OVERDUE_S, ShellBatch
 
@@ -125,6 +126,33 @@ def test_a_tick_sends_what_has_waited_too_long_and_what_follows_leaves_at_once()
 
     assert too_early == []
     assert shell.take() == ["reply b", "says busy b", "says idle b", "says stream b"]
+
+
+def test_the_shell_is_not_waited_for_while_a_tick_sends_replies():
+    """Its socket is locked during the wait: the replies would leave with the next request, if one ever came."""
+    shell = warm()
+    shell.take()
+    begins, waits = Event(), Event()
+    send, receive = shell.send, shell.receive
+
+    def slow_send(frames: list[bytes]) -> None:
+        begins.set()
+        waits.wait(0.05)
+        send(frames)
+
+    def tell_and_receive() -> list[bytes] | None:
+        waits.set()
+        return receive()
+
+    shell.send, shell.receive = slow_send, tell_and_receive
+    shell.now += OVERDUE_S
+    service = Thread(target=shell.batch.tick)
+    service.start()
+    begins.wait(5)
+    shell.batch.receive()
+    service.join(5)
+
+    assert shell.take() == ["reply b", "says busy b", "says idle b", "waits"]
 
 
 def test_release_keeps_the_order_of_what_was_said():
