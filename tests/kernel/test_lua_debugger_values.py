@@ -161,16 +161,17 @@ def test_metatables_are_children_and_throwing_metamethods_do_no_harm(bench):
     assert "(metatable)" in members
 
 
-def test_a_tostring_that_loops_is_ended(bench, monkeypatch):
+def test_a_tostring_that_loops_is_ended_and_the_other_variables_are_shown(bench, monkeypatch):
     monkeypatch.setattr("llmspell_kernel.lua.debugger.asking.INSPECTION_S", 0.1)
-    code = "local t = setmetatable({}, { __tostring = function() while true do end end })\nprint(1)\n"
+    code = "local t = setmetatable({ 5 }, { __tostring = function() while true do end end })\nlocal n = 1\nprint(n)\n"
 
     def ask():
-        with pytest.raises(ToolExecutionError, match="took longer"):
-            bench.scope("Locals")
-        return bench.evaluate("1 + 1")
+        return bench.scope("Locals"), bench.evaluate("1 + 1"), bench.evaluate("t")
 
-    assert look(bench, code, ask) == "2"
+    shown, sum_, alone = look(bench, code, ask, line=3)
+    assert shown == {"t": "{5} (its __tostring failed: it took too long)", "n": "1"}
+    assert sum_ == "2"
+    assert alone == shown["t"]
 
 
 @pytest.mark.parametrize(
@@ -268,6 +269,8 @@ def test_variables_are_set_by_reference_and_name(bench):
             bench.debugger.inspect("set", reference, name, text, frame)
         with pytest.raises(ToolExecutionError, match="cannot be set"):
             bench.debugger.inspect("set", scopes["Locals"], "nosuch", "1", frame)
+        with pytest.raises(ToolExecutionError, match="a value is wanted"):
+            bench.debugger.inspect("set", scopes["Locals"], "l", " ", frame)
 
     look(bench, code, ask, line=4)
 
@@ -275,7 +278,7 @@ def test_variables_are_set_by_reference_and_name(bench):
 
 
 def test_the_expression_of_a_variable_evaluates_to_it(bench):
-    code = "local t = { 5, k = { ['odd key'] = { [true] = 'deep' } } }\nprint(1)\n"
+    code = "local t = { 5, k = { ['odd key'] = { ['end'] = { [true] = 'deep' } } } }\nprint(1)\n"
 
     def ask():
         bench.frames()

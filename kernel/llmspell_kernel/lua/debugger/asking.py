@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 #: Seconds that one expression, condition or page of variables may take.
 INSPECTION_S = 2.0
+#: Operations that only show what is there, so that they may be run again.
+_LOOKS = frozenset({"children", "globals"})
+#: How many kinds of values whose `__tostring` does not end one of them survives.
+_MAX_ENDLESS = 2
 
 
 class Questions:
@@ -38,6 +42,14 @@ class Questions:
 
     def ask(self, api: Any, name: str, *args: object) -> tuple[Any, ...]:
         """Run an operation, bounded; ``(True, results...)`` or ``(False, message)``."""
+        answer = self._asked(api, name, *args)
+        for _ in range(_MAX_ENDLESS if name in _LOOKS else 0):
+            if not _took_too_long(answer):
+                break
+            answer = self._asked(api, name, *args)  # the `__tostring` that did not end is not called any more
+        return answer
+
+    def _asked(self, api: Any, name: str, *args: object) -> tuple[Any, ...]:
         states = self._engine.states
         run = self._engine.bridge.run
         kept = len(states)
@@ -96,6 +108,10 @@ class Questions:
 def message_of(answer: tuple[Any, ...]) -> str:
     """Return what went wrong, for people."""
     text = human_text(str(answer[1] if len(answer) > 1 else "it failed"))
-    if text.endswith("\x03"):
+    if _took_too_long(answer):
         return f"it took longer than {INSPECTION_S:g} s and was stopped"
     return text.removeprefix('[string "=(expression)"]:')
+
+
+def _took_too_long(answer: tuple[Any, ...]) -> bool:
+    return answer[0] is not True and len(answer) > 1 and str(answer[1]).endswith("\x03")

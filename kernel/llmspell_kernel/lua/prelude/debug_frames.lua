@@ -288,7 +288,9 @@ function api.text(frame_id, text)
 end
 
 function api.set(reference, name, text, frame_id)
-  local value = (run(text, frame_id))
+  local found = pack(run(text, frame_id))
+  if found.n == 0 then error("a value is wanted; write nil for none", 0) end
+  local value = found[1]
   if not values.set(reference, name, value) then error("'" .. name .. "' cannot be set", 0) end
   values.renew()
   return values.describe(value, nil)

@@ -26,7 +26,13 @@ local function quoted(text, limit)
   return '"' .. text .. (cut and '"…' or '"')
 end
 
-local function is_name(key) return type(key) == "string" and find(key, "^[%a_][%w_]*$") ~= nil end
+local RESERVED = {}
+for word in string.gmatch("and break do else elseif end false for function goto if in local nil not or repeat return "
+  .. "then true until while", "%a+") do RESERVED[word] = true end
+
+local function is_name(key)
+  return type(key) == "string" and find(key, "^[%a_][%w_]*$") ~= nil and not RESERVED[key]
+end
 
 local function scalar(value, limit)
   local kind = type(value)
@@ -77,11 +83,25 @@ local function tool_text(value)
   return "tool " .. name .. (type(description) == "string" and ": " .. sub(description, 1, 200) or "")
 end
 
+-- What a `__tostring` gives, as pcall does. One in which a question has ended, because it took too long, is not called
+-- again: the next question finds it in `called`.
+local called
+local endless = setmetatable({}, { __mode = "k" })
+local function own_text(value, tostring_of)
+  if called ~= nil then endless[called], called = true, nil end
+  if endless[tostring_of] then return false, "it took too long" end
+  called = tostring_of
+  local ok, text = pcall(tostring, value)
+  called = nil
+  return ok, text
+end
+
 local function table_text(value)
   local metatable = getmetatable(value)
   if type(metatable) == "table" then
-    if rawget(metatable, "__tostring") then
-      local ok, text = pcall(tostring, value)
+    local tostring_of = rawget(metatable, "__tostring")
+    if tostring_of then
+      local ok, text = own_text(value, tostring_of)
       if ok and type(text) == "string" then return sub(text, 1, MAX_TEXT) end
       return preview(value) .. " (its __tostring failed: " .. sub(tostring(type(text) == "string" and text), 1, 200) .. ")"
     end
