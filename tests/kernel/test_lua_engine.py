@@ -231,6 +231,13 @@ def test_shebang_line_is_skipped_without_a_shift(engine):
     assert caught.value.details["line"] == 3
 
 
+def test_a_cell_that_begins_with_the_length_operator_is_an_expression(engine):
+    """Stock Lua skips a first line with `#` in files only; `#!` is no expression in a cell either."""
+    assert cell(engine, "#{7, 8}").text == "2"
+    assert cell(engine, "#!/usr/bin/env llmspell\n#'abc'").text == "3"
+    assert script(engine, "# a note for a shell\nreturn 1").values == [1]
+
+
 def test_source_that_is_too_long_is_refused(written):
     with (
         LuaEngine(ToolRegistry(), write=written, settings=EngineSettings(max_source_bytes=100)) as engine,

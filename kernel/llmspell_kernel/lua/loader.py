@@ -1,7 +1,8 @@
 """The one loader of script text: every chunk of a script, cell, `require` or `load` passes `Loader.prepare`.
 
-Chunk names: `@path` for files, `=In[3]` for cells; Lua shows what follows the first character. A `#!` line is blanked,
-not removed, so that line numbers stay true. The debugger's seam is `Loader.instrument`.
+Chunk names: `@path` for files, `=In[3]` for cells; Lua shows what follows the first character. A first line `#!...`, in
+files any that begins with `#`, is blanked, not removed, so that line numbers stay true. The debugger's seam is
+`Loader.instrument`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from llmspell_tools.types import JsonValue
 
 _MAX_SOURCES = 300
+#: What the names of chunks that are files begin with.
+_FILES = ("@", "=stdin")
 #: Before a cell that may be an expression. Below a variable that is to be closed a call is no tail call, so the cell
 #: keeps its place in tracebacks.
 _EXPRESSION = "local __llmspell <close> = nil return "
@@ -49,7 +52,7 @@ class Loader:
         #: Text of the newest chunks by chunk name, in latin-1, to show the line of an error.
         self.sources: dict[str, str] = {}
 
-    def prepare(self, text: str | bytes) -> str:
+    def prepare(self, text: str | bytes, chunk_name: str = "=cell") -> str:
         """Return what Lua compiles, in latin-1.
 
         Raises:
@@ -63,7 +66,8 @@ class Loader:
                 details={"limit": limit, "key": "[lua] max_source_bytes"},
             )
         source = source.removeprefix("\u00ef\u00bb\u00bf")  # a byte order mark, as latin-1
-        if source.startswith("#"):
+        is_file = chunk_name.startswith(_FILES)
+        if source.startswith("#" if is_file else "#!"):  # a cell `#list` is an expression
             end = source.find("\n")
             source = "" if end < 0 else source[end:]
         return source
@@ -74,7 +78,7 @@ class Loader:
         Raises:
             LimitExceeded: As `prepare`.
         """
-        source = self.prepare(text)
+        source = self.prepare(text, chunk_name)
         if chunk_name.startswith("@"):  # for a debugger that comes later
             self._remember(chunk_name, source)
         return source if self.instrument is None else self.instrument(source, chunk_name, is_global, False)
@@ -86,7 +90,7 @@ class Loader:
             ScriptSyntaxError: It does not compile; ``details`` has chunk, line and source.
             LimitExceeded: It is too long.
         """
-        source = self.prepare(text)
+        source = self.prepare(text, chunk_name)
         self._remember(chunk_name, source)
         if self.instrument is not None:
             source = self.instrument(source, chunk_name, True, mode == "cell")
