@@ -319,6 +319,14 @@ def test_a_busy_loop_is_paused(bench):
     assert bench.output() == "on\noff\n"
 
 
+def test_a_pause_that_comes_while_the_script_is_about_to_go_on_is_not_lost(bench):
+    def on_stop(stop):
+        if stop.reason == "breakpoint":
+            bench.debugger.pause()
+
+    assert bench.run("print(1)\nprint(2)\n", points=[1], on_stop=on_stop) == [("breakpoint", 1), ("pause", 2)]
+
+
 def test_a_busy_coroutine_is_paused(bench):
     started = threading.Event()
     bench.on_print = started.set

@@ -78,7 +78,7 @@ class LuaEngine:
         self._safe_points = SafePoints(self._states, self._current_run)
         self._build(registry.overlay())
         self._hook = self._probe()
-        self._watch = Watch(self._memory.used, self._output)
+        self._watch = Watch(self._memory.used, self._output, self._safe_points.press)
         self._runs = Runs(
             self._bridge,
             self._entry,

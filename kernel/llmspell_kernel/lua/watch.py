@@ -2,7 +2,7 @@
 
 Theory of operation. The thread sleeps in `poll` on a pipe. While a run goes on, and is no short one, it wakes every few
 milliseconds to look at the deadline and at Lua's memory count, to flush prints, and to repeat the hook of a run that
-was stopped.
+was stopped or has a safe point to reach.
 After a run it stays warm for a moment, so that many short runs in a row cost no wake-ups, then parks without a timeout.
 SIGINT reaches it even while the main thread never returns to Python: the C handler writes to the pipe. A door that has
 a wake-up pipe of its own gets every signal handed on, and decides.
@@ -45,10 +45,12 @@ class Watch:
     Args:
         memory_used: Bytes that Lua holds now; from any thread.
         output: Flushed while a run goes on.
+        press: Asks for a safe point, if anything waits for one.
     """
 
-    def __init__(self, memory_used: Callable[[], int], output: Output) -> None:
+    def __init__(self, memory_used: Callable[[], int], output: Output, press: Callable[[], None]) -> None:
         self._memory_used = memory_used
+        self._press = press
         self._output = output
         self._run: Run | None = None
         self._parked = False
@@ -192,6 +194,8 @@ class Watch:
             run.stop("timeout")
         elif run.memory_limit_bytes is not None and self._memory_used() > run.memory_limit_bytes:
             run.stop("memory")
+        elif not run.is_paused and run.guard is None:
+            self._press()  # the debugger may have set a hook of its own over the one that was armed
 
     def _flush(self, run: Run) -> None:
         self._output.flush_from_watch()

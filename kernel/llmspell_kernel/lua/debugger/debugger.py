@@ -301,6 +301,7 @@ class LuaDebugger:
         if mode is not None and run.reason is None:
             self._stepping = run
             api["go_on"](mode)
+            self._safe_points.press()  # for what came meanwhile: a pause, say; going on has set the hooks anew
         listener.resumed(mode or "continue")
 
     # --- owner thread: breakpoints ---------------------------------------------------------------------------------
