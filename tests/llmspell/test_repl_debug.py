@@ -121,6 +121,18 @@ def test_a_breakpoint_in_a_file_stops_the_script_that_is_run(lines, project):
     assert out.endswith("1\n2\n")
 
 
+@pytest.mark.parametrize("place", ["{folder}/s.lua:3", "./s.lua:3"])
+def test_a_place_may_begin_with_a_folder(place, lines, project):
+    """An argument that begins as an operator does is Lua, unless the line says that it is a command."""
+    (project / "s.lua").write_text("local b = 1\nlocal a = b\nprint(b)\n")
+    commands = ("debug:break s.lua:2", ".run s.lua", "b " + place.format(folder=project), "b / 2", "c", "c")
+    _, out, err = lines("debug:break " + place.format(folder=project), "debug:delete all", *commands)
+
+    assert "" == err
+    assert "\n0.5\n" in out
+    assert ["s.lua:2 in main chunk (breakpoint)", "s.lua:3 in main chunk (breakpoint)"] == stops(out)
+
+
 def test_a_script_stops_also_when_something_ran_before_it(lines, project):
     (project / "s.lua").write_text("local a = 1\nreturn a\n")
     _, out, _ = lines("x = 1", "debug:break s.lua:2", ".run s.lua", "c", ".run s.lua", "c")

@@ -20,6 +20,8 @@ _MAX_FRAMES = 50
 _MAX_VARIABLES = 200
 #: What an operator of Lua begins with: no argument of a command does.
 _OPERATORS = ("=", "*", "/", "+", "-", "%", "^", "<", ">", "~", "&", "|", ".", ":", "[", "(", ",", "and ", "or ")
+#: A place in a file that begins as an operator does; no Lua has a number behind a colon.
+_FILE = re.compile(r"\.{0,2}/[^\s\"'].*:\d")
 #: What a condition has that stands there without its `if`; a word alone is rather a mistake.
 _COMPARES = re.compile(r"==|~=|!=|[<>(]|\bnot\b")
 #: A count of hits, as the debugger takes it.
@@ -39,15 +41,16 @@ class Command(NamedTuple):
     takes_lua: bool = False
 
 
-def parse(line: str) -> tuple[Command | None, str]:
+def parse(line: str, *, is_command: bool) -> tuple[Command | None, str]:
     """Return the command of a line and what stands behind its name; None for none.
 
-    `b = 7` and `n * 2` are Lua, about variables that have the name of a command.
+    `b = 7` and `n * 2` are Lua, about variables that have the name of a command, unless it is known to be one.
     """
     name, _, rest = line.strip().partition(" ")
     rest = rest.strip()
     command = _BY_NAME.get(name)
-    if command is not None and rest.startswith(_OPERATORS) and not command.takes_lua:
+    is_certain = is_command or command is None or command.takes_lua or _FILE.match(rest)
+    if not is_certain and rest.startswith(_OPERATORS):
         return None, rest
     return command, rest
 

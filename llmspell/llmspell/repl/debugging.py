@@ -224,9 +224,10 @@ class Debugging:
 
     def _command(self, line: str, *, may_evaluate: bool = False) -> bool:
         """Carry out a command; tell whether the cell goes on."""
+        given = line
         for prefix in _PREFIXES:
             line = line.removeprefix(prefix)
-        command, rest = parse(line)
+        command, rest = parse(line, is_command=line != given)
         if command is None:
             if not may_evaluate:
                 name = line.partition(" ")[0]
