@@ -13,7 +13,6 @@ import os
 import sys
 import traceback
 from contextlib import contextmanager
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from IPython.core import page
@@ -31,6 +30,7 @@ from llmspell_kernel.language import Completion, Match
 from llmspell_kernel.python.bundles import jsonable
 from llmspell_kernel.python.comms import PythonComms
 from llmspell_kernel.python.lua_names import LuaGlobals, PythonNames
+from llmspell_kernel.python.tracebacks import without
 from llmspell_tools.errors import Cancelled
 from llmspell_tools.toolbox import Toolbox
 
@@ -229,9 +229,9 @@ class KernelShell(_Shell):  # type: ignore[misc]  # see `_Hook`
         except ValueError:
             super().showtraceback(exc_tuple, *arguments, **options)
             return
-        trace = _without(_OURS, trace)
+        trace = without(_OURS, trace)
         if isinstance(value, BaseExceptionGroup):  # IPython prints these as Python does
-            lines = traceback.format_exception(etype, value, _without(("IPython",), trace))
+            lines = traceback.format_exception(etype, value, without(("IPython",), trace))
             self._showtraceback(etype, value, [line.rstrip("\n") for line in lines])
         else:
             super().showtraceback((etype, value, trace), *arguments, **options)
@@ -325,21 +325,3 @@ def make_shell(
 def _failure(error: BaseException) -> PythonCellFailed:
     name = type(error).__name__
     return PythonCellFailed(name, str(error), [f"{name}: {error}"])
-
-
-def _without(packages: tuple[str, ...], trace: TracebackType | None) -> TracebackType | None:
-    """Return a traceback without the frames of some packages."""
-    folders = tuple(
-        os.path.dirname(str(module.__file__)) + os.sep
-        for module in map(sys.modules.get, packages)
-        if module is not None and module.__file__
-    )
-    kept: list[TracebackType] = []
-    while trace is not None:
-        if not trace.tb_frame.f_code.co_filename.startswith(folders):
-            kept.append(trace)
-        trace = trace.tb_next
-    made: TracebackType | None = None
-    for each in reversed(kept):
-        made = TracebackType(made, each.tb_frame, each.tb_lasti, each.tb_lineno)
-    return made

@@ -7,11 +7,9 @@ wrote no Python that could be shown.
 
 from __future__ import annotations
 
-import os
-import sys
-from types import TracebackType
 from typing import TYPE_CHECKING
 
+from llmspell_kernel.python.tracebacks import without
 from llmspell_tools.errors import Cancelled, LlmspellError
 
 if TYPE_CHECKING:
@@ -68,26 +66,8 @@ def _render(self: LlmspellError) -> list[str]:
     from IPython.core.getipython import get_ipython
 
     shell = get_ipython()
-    trace = _without_ours(self.__traceback__)
+    trace = without(_ROOTS, self.__traceback__)
     if shell is None or trace is None:
         return _lines(self, type(self).__name__)
     render: Callable[..., list[str]] = shell.InteractiveTB.structured_traceback
     return render(type(self), self, trace, tb_offset=0)
-
-
-def _without_ours(trace: TracebackType | None) -> TracebackType | None:
-    """Return a traceback with the frames that are neither ours nor IPython's; None where there are none."""
-    folders = tuple(
-        os.path.dirname(str(module.__file__)) + os.sep
-        for module in map(sys.modules.get, _ROOTS)
-        if module is not None and module.__file__
-    )
-    kept: list[TracebackType] = []
-    while trace is not None:
-        if not trace.tb_frame.f_code.co_filename.startswith(folders):
-            kept.append(trace)
-        trace = trace.tb_next
-    made: TracebackType | None = None
-    for each in reversed(kept):
-        made = TracebackType(made, each.tb_frame, each.tb_lasti, each.tb_lineno)
-    return made
