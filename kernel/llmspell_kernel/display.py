@@ -41,7 +41,7 @@ class KernelFront:
         self._output = output
         self._questions = questions
         self._comms = comms
-        self._progress = Progress(self._show_bar, clock=clock)
+        self._progress = Progress(self._show_bar, output.at_end, clock=clock)
 
     @property
     def can_ask(self) -> bool:

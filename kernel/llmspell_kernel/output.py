@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 class Output:
     """The current request's output; `begin` and `end` are called on the main thread."""
 
-    __slots__ = ("before_end", "request", "shown")
+    __slots__ = ("_at_end", "before_end", "request", "shown")
 
     def __init__(self) -> None:
+        self._at_end: list[Callable[[], None]] = []
         #: Called before a request ends: publishes what still waits elsewhere.
         self.before_end: Callable[[], None] | None = None
         #: The request whose output is shown; None between requests and for a silent one.
@@ -34,8 +35,15 @@ class Output:
         self.request = request
         self.shown = None if is_silent else request
 
+    def at_end(self, work: Callable[[], None]) -> None:
+        """Let `work` publish what is left when the request ends, once; any thread."""
+        if work not in self._at_end:
+            self._at_end.append(work)
+
     def end(self) -> None:
         """The request is over; later text has nowhere to go."""
+        while self._at_end:
+            self._at_end.pop()()
         if self.before_end is not None:
             self.before_end()
         self.request = None

@@ -34,10 +34,12 @@ _MAX_MESSAGE = 200
 
 
 class _Bar:
-    __slots__ = ("display_id", "newest", "shown_at")
+    __slots__ = ("display_id", "is_behind", "newest", "shown_at")
 
     def __init__(self, display_id: str) -> None:
         self.display_id = display_id
+        #: Whether something newer is known than what is shown.
+        self.is_behind = False
         self.shown_at: float | None = None
         #: done, total, message
         self.newest: tuple[float, float | None, str] = (0.0, None, "")
@@ -48,13 +50,17 @@ class Progress:
 
     Args:
         show: Shows a bundle.
+        later: Given `settle` where a change waits; calls it once, before whoever reports has nothing more to say.
         clock: Monotonic seconds.
     """
 
-    __slots__ = ("_bars", "_clock", "_count", "_lock", "_prefix", "_show")
+    __slots__ = ("_bars", "_clock", "_count", "_later", "_lock", "_prefix", "_show")
 
-    def __init__(self, show: Show, *, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, show: Show, later: Callable[[Callable[[], None]], None], *, clock: Callable[[], float] = monotonic
+    ) -> None:
         self._show = show
+        self._later = later
         self._clock = clock
         self._lock = Lock()
         self._bars: dict[str, _Bar] = {}
@@ -87,7 +93,11 @@ class Progress:
             if state == "running":
                 bar.newest = (done, total, message)
                 due = now - since >= SHOW_AFTER_S if bar.shown_at is None and since is not None else True
-                if not due or (bar.shown_at is not None and now - bar.shown_at < EVERY_S):
+                if not due:
+                    return
+                bar.is_behind = bar.shown_at is not None and now - bar.shown_at < EVERY_S
+                if bar.is_behind:
+                    self._later(self.settle)
                     return
             else:
                 del self._bars[work]
@@ -97,6 +107,14 @@ class Progress:
             update, bar.shown_at = bar.shown_at is not None, now
             seconds = None if since is None or state == "running" else now - since
             self._show(bundle(done, total, message, state, seconds), bar.display_id, update=update)
+
+    def settle(self) -> None:
+        """Show what has waited because it came too soon: no further report of it may come."""
+        with self._lock:
+            for bar in self._bars.values():
+                if bar.is_behind:
+                    bar.is_behind, bar.shown_at = False, self._clock()
+                    self._show(bundle(*bar.newest, "running"), bar.display_id, update=True)
 
 
 def _last(newest: tuple[float, float | None, str], state: str, message: str) -> tuple[float, float | None, str]:

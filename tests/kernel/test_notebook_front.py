@@ -175,6 +175,16 @@ def test_a_bar_of_the_script_is_one_display_that_changes(notebook):
     assert len(ids) == 1
 
 
+def test_a_bar_that_goes_on_in_another_cell_shows_how_far_it_is(notebook):
+    """Changes follow each other too quickly to be shown; the last of a cell is."""
+    _, published = notebook.run("bar = display.progress(4) for i = 1, 3 do bar:add() end")
+    _, later = notebook.run("bar:update(4)")
+
+    assert "75%" in published[-1][1]["data"]["text/plain"]
+    assert [name for name, _ in later] == ["update_display_data"]
+    assert "100%" in later[0][1]["data"]["text/plain"]
+
+
 SLOW_TOOL = """
 from time import monotonic
 from llmspell_tools.definition import ToolContext, tool

@@ -9,7 +9,8 @@ class Bars:
     def __init__(self):
         self.now = 100.0
         self.shown = []
-        self.progress = Progress(self._show, clock=lambda: self.now)
+        self.later = []
+        self.progress = Progress(self._show, self.later.append, clock=lambda: self.now)
 
     def _show(self, data, display_id, *, update):
         self.shown.append((data["text/plain"], display_id, update))
@@ -44,6 +45,29 @@ def test_long_work_is_shown_changed_ten_times_a_second_and_completed():
     ]
     assert [update for _, _, update in bars.shown] == [False, True, True]
     assert len({display_id for _, display_id, _ in bars.shown}) == 1
+
+
+def test_what_came_too_soon_to_be_shown_is_shown_when_nothing_more_is_said():
+    bars = Bars()
+    for done in (0, 3, 10):
+        bars.report(done, at=100.0, since=None)
+    before, work = bars.texts, {*bars.later}
+    for settle in work:
+        settle()
+        settle()
+
+    assert before == ["[....................]   0% m"]
+    assert len(work) == 1
+    assert bars.shown[1:] == [("[####################] 100% m", bars.shown[0][1], True)]
+
+
+def test_nothing_waits_of_work_that_is_over():
+    bars = Bars()
+    for done, state in ((0, "running"), (3, "running"), (0, "done")):
+        bars.report(done, at=100.0, since=None, state=state)
+    bars.progress.settle()
+
+    assert len(bars.shown) == 2
 
 
 def test_work_that_fails_stays_where_it_came_to():

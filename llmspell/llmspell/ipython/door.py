@@ -42,7 +42,7 @@ class Door:
     def __init__(self, shell: InteractiveShell) -> None:
         self._kernel: Any = getattr(shell, "kernel", None)
         self.has_comms = self._kernel is not None
-        self._progress = Progress(self._show_bar)
+        self._progress = Progress(self._show_bar, later=lambda _: None)  # `settle` is always called
         self._comms: dict[str, Any] = {}
         #: Takes the comm messages that come in; whoever runs Lua sets it.
         self.receive: Receive | None = None
@@ -119,6 +119,10 @@ class Door:
     ) -> None:
         """Show a bar that changes."""
         self._progress.report(work, done, total, message, state, since)
+
+    def settle(self) -> None:
+        """Let bars show how far they are: the cell is over."""
+        self._progress.settle()
 
     def input(self, prompt: str, *, password: bool, context: ToolContext) -> str | None:  # noqa: ARG002 - SIGINT ends it
         """Ask as Python's own `input` does."""

@@ -75,7 +75,10 @@ class LuaCells:
         name = f"=In[{self._shell.displayhook.prompt_count}]"
         limit = self._default_timeout() if timeout_s is None else timeout_s
         with _sigint():
-            execution = _executed(engine, code, name, limit)
+            try:
+                execution = _executed(engine, code, name, limit)
+            finally:
+                self._door.settle()
             found = {each: self._lua_value(engine, each) for each in outward}
         self._shell.user_ns.update(found)
         return of_cell(execution)
