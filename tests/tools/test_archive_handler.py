@@ -143,11 +143,16 @@ def test_one_file_is_compressed_alone(run, root, ending):
     assert not os.path.exists(f"two.{ending}")
 
 
-@pytest.mark.parametrize("level", [1, 9])
-def test_the_level_can_be_chosen(run, root, level):
-    got = run("create", "x.zip", input=["data"], compression_level=level)
+@pytest.mark.parametrize("ending", ["zip", "tar.gz", "tar.bz2", "tar.xz", "tar.zst", "gz"])
+def test_a_higher_level_makes_a_smaller_archive(run, root, ending):
+    (root / "words.txt").write_text(" ".join(f"{number * 7919 % 1009:x}" for number in range(60_000)))
+    sizes = {}
+    for level in (1, 9):
+        got = run("create", f"{level}.{ending}", input=["words.txt"], compression_level=level)
+        assert got.output["result"]["compression_level"] == level
+        sizes[level] = os.path.getsize(f"{level}.{ending}")
 
-    assert got.output["result"]["compression_level"] == level
+    assert sizes[9] < sizes[1]
 
 
 def test_single_files_go_in_under_their_own_names(run, root):

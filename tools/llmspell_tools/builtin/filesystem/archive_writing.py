@@ -219,6 +219,7 @@ def _write_zip(file: BinaryIO, sources: _Sources, level: int) -> None:
             moment = time.localtime(max(item.facts.st_mtime, 315_619_200))[:6]  # zip begins in 1980
             info = zipfile.ZipInfo(item.name + ("/" if item.kind == "directory" else ""), moment)
             info.compress_type = zipfile.ZIP_DEFLATED if item.kind == "file" else zipfile.ZIP_STORED
+            _set_level(info, level)
             kind = {"file": stat.S_IFREG, "directory": stat.S_IFDIR, "symlink": stat.S_IFLNK}[item.kind]
             info.external_attr = (kind | stat.S_IMODE(item.facts.st_mode) & 0o777) << 16
             if item.kind == "file":
@@ -228,6 +229,15 @@ def _write_zip(file: BinaryIO, sources: _Sources, level: int) -> None:
                         target.write(piece)
             else:
                 archive.writestr(info, item.target)
+
+
+def _set_level(info: Any, level: int) -> None:
+    """Set the level of an entry: the archive's own does not hold for entries whose facts are given.
+
+    Python calls it `_compresslevel` up to 3.12, then `compress_level`.
+    """
+    name = "compress_level" if hasattr(info, "compress_level") else "_compresslevel"
+    setattr(info, name, level)
 
 
 def _write_single(file: Any, sources: _Sources, path: str) -> None:
