@@ -96,6 +96,14 @@ def test_a_file_that_is_replaced_is_modified(root):
     assert "Modify ./a.txt" in told(watch(root, replace))
 
 
+def test_a_watched_folder_that_goes_is_deleted(root):
+    (root / "inbox").mkdir()
+
+    events = watch(root, lambda: (root / "inbox").rename(root / "elsewhere"), path="inbox")
+
+    assert told(events) == ["Delete inbox"]
+
+
 def test_a_burst_is_told_whole(root):
     def burst():
         for number in range(20):

@@ -47,6 +47,8 @@ class Watched:
             with walk(context.policy, path, context.tool, "read") as place:
                 self._roots[place.path] = path.rstrip("/") or "/"
                 top = place.path
+                if place.found is not None:
+                    self._before[top] = (place.found.st_dev, place.found.st_ino)
             depth = 100 if recursive else 1
             for entry in tree(context.policy, path, context.tool, max_depth=depth):
                 real = f"{top.rstrip('/')}/{entry.relative}" if entry.relative else top
