@@ -179,6 +179,14 @@ def test_dns_resolves(monkeypatch):
     assert got["metadata"]["first_address"] in ("127.0.0.1", "::1")
 
 
+@pytest.mark.parametrize("kind", ["tcp", "http", "dns"])
+def test_a_name_that_no_host_can_have_is_unresolved(kind):
+    got = check(f"{'a' * 64}.localhost:80", kind)
+
+    assert got["status"] == "unresolved"
+    assert "HTTP" not in got["error"]
+
+
 def test_dns_may_ask_for_public_names_but_not_under_a_strict_policy(monkeypatch):
     def refuse(*_, **__):
         raise socket.gaierror(-2, "Name or service not known")

@@ -112,6 +112,8 @@ class Probe:
             return Finding(False, "refused", "the connection was refused", {})
         if isinstance(answer, socket.gaierror):
             return Finding(False, "unresolved", f"'{self._host}' has no address ({answer.strerror})", {})
+        if isinstance(answer, UnicodeError):
+            return Finding(False, "unresolved", f"'{self._host}' is no name that a host can have", {})
         if isinstance(answer, OSError):
             return Finding(False, "failed", answer.strerror or str(answer), {})
         if isinstance(answer, LlmspellError) or not isinstance(answer, Exception):
