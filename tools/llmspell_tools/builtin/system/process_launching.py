@@ -150,7 +150,11 @@ def launch(call: JsonObject, fds: tuple[int, int, int]) -> Launcher:
             pass  # it has just ended
         launcher.close()
     launcher = Launcher()
-    launcher.send(call, fds)
+    try:
+        launcher.send(call, fds)
+    except OSError:
+        launcher.close()
+        raise
     return launcher
 
 
