@@ -91,6 +91,28 @@ def test_os_exit_leaves(lines):
     assert (7, "", "") == lines("os.exit(7)", "print('never')")
 
 
+def test_the_console_ends_when_nobody_reads_what_it_writes(monkeypatch, tmp_path):
+    """`echo 'while true do print(1) end' | llmspell repl | head` ends with `head`; no further cell runs."""
+    (tmp_path / "input.txt").write_text("while true do print(1) end\nio.open('ran', 'w')\n")
+    monkeypatch.chdir(tmp_path)
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    with (
+        open(tmp_path / "input.txt", encoding="utf-8") as stdin,
+        open(os.devnull, "wb") as nowhere,
+        open(writing, "w", encoding="utf-8") as stdout,
+        monkeypatch.context() as patch,
+    ):
+        patch.setattr(sys, "stdin", stdin)
+        patch.setattr(sys, "stdout", stdout)
+        with pytest.raises(BrokenPipeError):
+            opening.repl(Options(quiet=True))
+        os.dup2(nowhere.fileno(), writing)  # what is still in its buffer has nowhere to go
+
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_question_describes_a_tool(lines):
     _, out, _ = lines("calculator?")
 

@@ -85,7 +85,7 @@ class Console:
         self.reader = self.debug.reader = reader
         try:
             self.number = self._count() + 1
-            while signals.ending is None:
+            while signals.ending is None and not self.screen.is_gone:
                 try:
                     self.screen.end_line()
                     signals.is_stopped = False

@@ -46,6 +46,7 @@ def _converse(options: Options, backend: Backend, history: str | None) -> int:
     is_interactive = _is_terminal()
     path = _history_file(history) if is_interactive else None
     streams = Streams(keep=False)
+    streams.stop = backend.interrupt  # nobody reads what the cell prints
     bar = None if options.quiet else assembly.progress_bar()
     plain = PlainReader(lambda cell: console.language.judge(cell)[0], is_command, lambda: signals.is_stopped)
     screen = Screen(streams, bar, plain.ask, is_typed=is_interactive)

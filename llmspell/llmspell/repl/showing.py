@@ -91,6 +91,11 @@ class Screen:
 
     # --- of the console --------------------------------------------------------------------------------------------
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether nobody reads any more what is written."""
+        return self._console.failure is not None
+
     def write(self, text: str, stream: str = "stdout") -> None:
         """Write text as it is."""
         if text:
