@@ -56,6 +56,29 @@ def test_a_job_runs_on_the_owner_thread_while_a_script_loops(bench: Bench, code:
     assert ran_on == [threading.current_thread().name]
 
 
+def test_a_job_in_whose_middle_the_script_was_stopped_is_done_by_the_next_run(bench: Bench) -> None:
+    begun: list[str] = []
+
+    def job(_api: Any) -> None:
+        begun.append("job")
+        if len(begun) == 1:
+            bench.engine.interrupt()
+            raise RuntimeError("what Lua raises where a run was stopped")
+
+    def post() -> None:
+        assert bench.started.wait(5)
+        bench.engine.safe_points.post(job)
+
+    other = threading.Thread(target=post)
+    other.start()
+    with pytest.raises(Cancelled):
+        bench.run(BUSY[0])
+    other.join(5)
+    bench.run("return 1")
+
+    assert begun == ["job", "job"]
+
+
 def test_a_job_posted_while_nothing_runs_is_done_when_the_next_run_begins(bench: Bench) -> None:
     done: list[bool] = []
     bench.engine.safe_points.post(lambda _api: done.append(True))

@@ -3,7 +3,8 @@
 `SafePoints.post` takes a job from any thread. If a script runs, its states are told to call the trusted Lua function
 `on_hook` at their next instruction (`prelude/safe_point.lua`), which runs the jobs; a script that waits in a tool gets
 there when the tool returns. If nothing runs, the jobs are done when the next run begins. A run that was stopped is
-left alone: it unwinds, and the jobs wait for the next one.
+left alone: it unwinds, and the jobs wait for the next one, also one that was in the middle of its work: a job may be
+begun twice.
 
 A job gets `api`, a Lua table whose functions run on the state that was stopped; it must not keep them. Lua's hooks are
 off while a job runs, so a job that runs code of scripts does so in a coroutine.
@@ -88,19 +89,24 @@ class SafePoints:
 
     def _reached(self) -> bool:
         while self._work:
-            _run(self._work.popleft())
+            work = self._work.popleft()
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001 - the same
+                report("a job at a safe point failed", error)
         return bool(self._jobs)
 
     def _visit(self, api: Any) -> None:
         while self._jobs:
-            _run(self._jobs.popleft(), api)
-
-
-def _run(job: Callable[..., None], *arguments: object) -> None:
-    try:
-        job(*arguments)
-    except Exception as error:  # noqa: BLE001 - it is reported, and harms nobody else
-        report("a job at a safe point failed", error)
+            job = self._jobs.popleft()
+            try:
+                job(api)
+            except Exception as error:  # noqa: BLE001 - it is reported, and harms nobody else
+                run = self._current()
+                if run is not None and run.reason is not None:  # stopped in the middle of it: the next run does it
+                    self._jobs.appendleft(job)
+                    return
+                report("a job at a safe point failed", error)
 
 
 def report(what: str, error: BaseException) -> None:

@@ -130,7 +130,12 @@ class LuaDebugger:
 
     def pause(self, reason: str = "pause") -> None:
         """Stop at the next line that a script runs, now or in its next run."""
-        self._safe_points.post(lambda api: api["pause"](reason))
+
+        def job(api: Any) -> None:
+            if self._listener is not None and self._engine.loader.debugger is self:  # else it was detached since
+                api["pause"](reason)
+
+        self._safe_points.post(job)
 
     def go_on(self, mode: str) -> None:
         """Let the stopped script run: continue, in, over or out.
