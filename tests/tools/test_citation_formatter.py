@@ -62,11 +62,11 @@ STYLES = {
         "Watson, James D., and Francis H. C. Crick. 1953.",
     ),
     "chicago-fullnote-bibliography": (
-        ["James D. Watson and Francis H. C. Crick, “Molecular Structure of Nucleic Acids”, Nature 171"],
-        "Watson, James D., and Francis H. C. Crick. “Molecular Structure of Nucleic Acids”.",
+        ["James D. Watson and Francis H. C. Crick, “Molecular Structure of Nucleic Acids,” Nature 171"],
+        "Watson, James D., and Francis H. C. Crick. “Molecular Structure of Nucleic Acids.” Nature 171",
     ),
     "harvard": (["(Watson and Crick, 1953)", "(Knuth, 1997)"], "Watson, J.D. and Crick, F.H.C. (1953)"),
-    "ieee": (["[1]", "[2]", "[3]"], "[1] J. D. Watson and F. H. C. Crick, “Molecular Structure of Nucleic Acids”"),
+    "ieee": (["[1]", "[2]", "[3]"], "[1] J. D. Watson and F. H. C. Crick, “Molecular Structure of Nucleic Acids,”"),
     "nature": (
         ["1", "2", "3"],
         "1. Watson, J. D. & Crick, F. H. C. Molecular Structure of Nucleic Acids. Nature 171, 737\u2013738 (1953).",
@@ -115,6 +115,74 @@ def test_a_page_range_that_grows_in_length_is_whole():
     for style in STYLES:
         (line,) = inner(input=BIBTEX, format="bibtex", style=style, cite_keys="mueller")["reference_list"]
         assert "1\u201310" in line
+
+
+#: By style: the reference of a book that has editors and no author, and of a page that has only a title.
+STOOD_IN = {
+    "apa": ("Ed, E., & Foo, F. (Eds.). (2001). Edited. P.", "A page. (2021). http://x.example"),
+    "mla": ("Ed, E., and F. Foo, editors. Edited. P, 2001.", "A Page. 2021, http://x.example."),
+    "chicago-author-date": ("Ed, E., and F. Foo, eds. 2001. Edited. P.", "“A Page.” 2021. http://x.example."),
+    "chicago-fullnote-bibliography": ("Ed, E., and F. Foo, eds. Edited. P, 2001.", "“A Page.” 2021. http://x.example."),
+    "harvard": ("Ed, E. and Foo, F. (eds.) (2001) Edited. P.", "A page (2021). Available at: http://x.example."),
+    "vancouver": (
+        "1. Ed E, Foo F, editors. Edited. P; 2001.",
+        "2. A page [Internet]. 2021. Available from: http://x.example",
+    ),
+}
+
+
+@pytest.mark.parametrize("style", STOOD_IN)
+def test_what_stands_in_for_an_author_is_given_once(style):
+    text = """
+@book{b, editor={Ed, E. and Foo, F.}, title={Edited}, publisher={P}, year=2001}
+@online{p, title={A page}, url={http://x.example}, year=2021}
+"""
+    got = inner(input=text, format="bibtex", style=style)
+
+    assert sorted(got["reference_list"]) == sorted(STOOD_IN[style])
+
+
+@pytest.mark.parametrize(
+    ("style", "wanted"),
+    [
+        ("apa", "Roe, R., et al. (2000). On"), ("mla", "Roe, Rita, et al. “On"),
+        ("harvard", "Roe, R. et al. (2000) “On"), ("ieee", "[1] R. Roe et al., “On"),
+        ("nature", "1. Roe, R. et al. On"), ("vancouver", "1. Roe R, et al. On"),
+    ],
+)  # fmt: skip
+def test_and_others_is_et_al(style, wanted):
+    text = "@article{a, author={Roe, Rita and others}, title={On It}, journal={J}, year=2000}"
+
+    (line,) = inner(input=text, format="bibtex", style=style)["reference_list"]
+
+    assert line.startswith(wanted)
+
+
+@pytest.mark.parametrize(
+    ("style", "title", "wanted"),
+    [
+        ("mla", "A ``good'' day", "“A \u2018good\u2019 Day.” J"),
+        ("mla", "Is It So?", "“Is It So?” J"),
+        ("mla", "All is ``well''", "“All Is \u2018well.\u2019” J"),
+        ("apa", "Is it so?", "Is it so? J"),
+        ("ieee", "A ``good'' day", "“A \u2018good\u2019 day,” J"),
+        ("nature", "A ``good''", "A “good”. J"),
+    ],
+)
+def test_quotation_marks_stand_as_the_style_wants_them(style, title, wanted):
+    text = f"@article{{a, author={{Roe, R.}}, title={{{title}}}, journal={{J}}, year=2000}}"
+
+    (line,) = inner(input=text, format="bibtex", style=style)["reference_list"]
+
+    assert wanted in line
+
+
+def test_an_address_in_howpublished_is_an_address():
+    text = r"@misc{a, author={Roe, R.}, title={Page}, howpublished={\url{http://x.example/a_b}}, year=2000}"
+
+    (line,) = inner(input=text, format="bibtex", style="apa")["reference_list"]
+
+    assert line == "Roe, R. (2000). Page. http://x.example/a_b"
 
 
 def test_latex_accents_braces_particles_and_groups_are_read():

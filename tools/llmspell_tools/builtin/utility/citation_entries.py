@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from llmspell_tools.builtin.documents import parse_document
+from llmspell_tools.builtin.utility.citation_mends import OTHERS
 from llmspell_tools.errors import InvalidParameters, ToolUnavailable
 
 TYPE_CHECKING = False
@@ -138,9 +139,12 @@ def _bibtex_item(kind: str, fields: dict[str, str], plain: Any) -> JsonObject:
     container = fields.get("journal") or fields.get("journaltitle") or fields.get("booktitle")
     if container:
         item["container-title"] = _clean(plain(container))
-    house = (
-        fields.get("school") or fields.get("institution") or fields.get("organization") or fields.get("howpublished")
-    )
+    how = fields.get("howpublished", "")
+    address = re.fullmatch(r"(?:\\url\{)?(https?://[^\s{}]+)\}?", how.strip())
+    if address:
+        item.setdefault("URL", address[1])
+        how = ""
+    house = fields.get("school") or fields.get("institution") or fields.get("organization") or how
     if house and "publisher" not in item:
         item["publisher"] = _clean(plain(house))
     if "pages" in fields:
@@ -161,6 +165,9 @@ def _bibtex_names(value: str, plain: Any) -> list[JsonObject]:
 
     names: list[JsonObject] = []
     for name in split_multiple_persons_names(value):
+        if name == "others" and names:
+            names.append({"literal": OTHERS})
+            continue
         if name.startswith("{") and name.endswith("}"):
             names.append({"literal": _clean(plain(name))})
             continue

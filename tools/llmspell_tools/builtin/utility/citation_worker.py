@@ -1,14 +1,9 @@
-"""The part of citation-formatter that runs in an isolated child: reading bibliographies, and citeproc-py.
-
-citeproc-py 0.11 has two faults that are mended here: it does not know `initialize="false"` (Chicago, MLA give names in
-full), and it cuts the last page of a range that grows in length (1-10 became 1-0).
-"""
+"""The part of citation-formatter that runs in an isolated child: reading bibliographies, and citeproc-py."""
 
 from __future__ import annotations
 
-import re
-
 from llmspell_tools.builtin.utility.citation_entries import Bibliography, issues_of, read_bibliography
+from llmspell_tools.builtin.utility.citation_mends import mend, tidy
 from llmspell_tools.errors import InvalidParameters, ToolUnavailable
 from llmspell_tools.nearest import nearest
 
@@ -95,7 +90,7 @@ def _processed(items: list[Any], style: str) -> tuple[list[str], list[str]]:
         ) from None
     import warnings
 
-    _mend()
+    mend()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of fields that citeproc-py does not know
         sheet = citeproc.CitationStylesStyle(get_style_filepath(STYLE_FILES[style]), validate=False)
@@ -104,36 +99,12 @@ def _processed(items: list[Any], style: str) -> tuple[list[str], list[str]]:
         cited = [citeproc.Citation([citeproc.CitationItem(item["id"])]) for item in items]
         for citation in cited:
             paper.register(citation)
-        texts = [_tidy(str(paper.cite(citation, _ignore))) for citation in cited]
+        american = sheet.root.get_locale_option("punctuation-in-quote") == "true"
+        texts = [tidy(str(paper.cite(citation, _ignore)), american=american) for citation in cited]
         paper.sort()
-        references = [_tidy(str(line)) for line in paper.bibliography()]
+        references = [tidy(str(line), american=american) for line in paper.bibliography()]
     return texts, references
 
 
 def _ignore(item: object) -> None:
     """Do nothing about an item that the source lacks; there is none."""
-
-
-def _mend() -> None:
-    from citeproc import model
-
-    if getattr(model.Name, "_is_mended", False):
-        return
-    initialize, last_page = model.Name.initialize, model.FormatNumber._format_last_page
-
-    def initialize_if_wanted(self: Any, given: str, mark: str, context: Any) -> Any:
-        return given if self.get("initialize") == "false" else initialize(self, given, mark, context)
-
-    def last_page_if_as_long(self: Any, first: str, last: str) -> Any:
-        return last if len(first) != len(last) or len(first) < 3 else last_page(self, first, last)
-
-    model.Name.initialize = initialize_if_wanted
-    model.FormatNumber._format_last_page = last_page_if_as_long
-    model.Name._is_mended = True
-
-
-def _tidy(text: str) -> str:
-    """Return a text with the gaps that citeproc-py leaves out (after a number, before a month), nothing doubled."""
-    text = re.sub(r"(\b\d{4})((?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b)", r"\1 \2", text)
-    text = re.sub(r"^(\[\d+\]|\d+\.)(?=\S)", r"\1 ", text)
-    return re.sub(r"(?<!\.)\.\.(?!\.)", ".", re.sub(r" {2,}", " ", text)).strip()
