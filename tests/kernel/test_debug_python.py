@@ -462,6 +462,22 @@ def test_pythons_own_session_wants_the_token_of_the_offer(dap, calls, greet):
     assert dap.end() == 0
 
 
+def test_a_client_that_refuses_pythons_own_session_is_not_waited_for(dap, calls, greet):
+    def refuse(request):
+        dap.send({"type": "response", "request_seq": request["seq"], "command": request["command"],
+                  "seq": 1000, "success": False, "message": "no debugger of type debugpy"})  # fmt: skip
+
+    dap.answer_requests = refuse
+    dap.request("initialize", adapterID="llmspell", supportsStartDebuggingRequest=True)
+    dap.request("launch", program=calls, pythonDebugging="child")
+    dap.request("setBreakpoints", source={"path": str(greet)}, breakpoints=[{"line": 5}])
+    dap.request("configurationDone")
+
+    assert dap.end() == 0
+    assert "no debugger of type debugpy" in dap.output("console")
+    assert dap.output() == "HELLO ANN!\nHELLO BOB!\n"
+
+
 def test_a_client_that_opens_no_other_sessions_gets_one_for_both(dap, calls, greet):
     dap.start(program=calls, lines={greet: [5]}, pythonDebugging="child")
 

@@ -71,13 +71,13 @@ class Wanted(NamedTuple):
     Attributes:
         python: What is done about Python tools.
         just_my_code: Whether frames that are not the person's are hidden.
-        offer: Offers the client a session of Python's own, by the configuration to attach with; None where it takes
-            no such offers.
+        offer: Offers the client a session of Python's own, by the configuration to attach with, and gets what is
+            called with the reason if it is refused, on any thread; None where the client takes no such offers.
     """
 
     python: PythonMode = "merged"
     just_my_code: bool = True
-    offer: Callable[[JsonObject], None] | None = None
+    offer: Callable[[JsonObject, Callable[[str], None]], None] | None = None
 
 
 class Frame(NamedTuple):

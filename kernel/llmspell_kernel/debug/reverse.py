@@ -26,7 +26,7 @@ class Reverse:
     def __init__(self, write: Callable[[JsonObject], None], next_seq: Callable[[], int]) -> None:
         self._write = write
         self._next_seq = next_seq
-        self._replies: dict[int, tuple[Event, list[JsonObject]]] = {}
+        self._replies: dict[int, Callable[[JsonObject], None]] = {}
 
     def ask(self, command: str, arguments: JsonObject, timeout_s: float) -> JsonObject:
         """Send a request and return its response's body.
@@ -36,18 +36,31 @@ class Reverse:
         """
         done = Event()
         answers: list[JsonObject] = []
-        self._replies[self._next_seq()] = (done, answers)
-        self.tell(command, arguments)
+
+        def take(answer: JsonObject) -> None:
+            answers.append(answer)
+            done.set()
+
+        self._send(command, arguments, take)
         if not done.wait(timeout_s):
             raise RequestFailed("program", f"the client does not answer '{command}'", show=True)
         answer = answers[0]
         if answer.get("success") is not True:
-            raise RequestFailed("program", f"the client refuses '{command}': {answer.get('message')}", show=True)
+            raise RequestFailed("program", f"the client refuses '{command}': {_reason(answer)}", show=True)
         body = answer.get("body")
         return body if isinstance(body, dict) else {}
 
-    def tell(self, command: str, arguments: JsonObject) -> None:
-        """Send a request whose response is of no interest."""
+    def tell(self, command: str, arguments: JsonObject, refused: Callable[[str], None]) -> None:
+        """Send a request; `refused` gets the reason, on any thread, if the client answers that it does not."""
+
+        def take(answer: JsonObject) -> None:
+            if answer.get("success") is not True:
+                refused(_reason(answer))
+
+        self._send(command, arguments, take)
+
+    def _send(self, command: str, arguments: JsonObject, take: Callable[[JsonObject], None]) -> None:
+        self._replies[self._next_seq()] = take
         self._write({"type": "request", "command": command, "arguments": arguments})
 
     def take(self, message: JsonObject) -> None:
@@ -55,5 +68,9 @@ class Reverse:
         number = message.get("request_seq")
         waiting = self._replies.pop(number, None) if isinstance(number, int) else None
         if waiting is not None:
-            waiting[1].append(message)
-            waiting[0].set()
+            waiting(message)
+
+
+def _reason(answer: JsonObject) -> str:
+    message = answer.get("message")
+    return message if isinstance(message, str) and message else "it does not say why"

@@ -200,10 +200,10 @@ class DebugSession:
             shown["reason"] = "failed" if not point.is_verified else "pending"
         return shown
 
-    def offer_child(self, configuration: JsonObject) -> None:
-        """Offer the client another session; any thread, and what it answers is its own affair."""
+    def offer_child(self, configuration: JsonObject, refused: Callable[[str], None]) -> None:
+        """Offer the client another session; any thread. `refused` gets the reason, should it not want one."""
         arguments: JsonObject = {"request": "attach", "configuration": configuration}
-        self._queue.put(lambda: self.reverse.tell("startDebugging", arguments))
+        self._queue.put(lambda: self.reverse.tell("startDebugging", arguments, refused))
 
     @property
     def is_over(self) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+from contextlib import suppress
 from hmac import compare_digest
 from threading import Event, Lock, Thread
 
@@ -47,7 +48,10 @@ class Child:
         offer: Sends the client a configuration to attach with.
     """
 
-    def __init__(self, program: Program, tracer: Tracer, calls: Calls, offer: Callable[[JsonObject], None]) -> None:
+    def __init__(
+        self, program: Program, tracer: Tracer, calls: Calls,
+        offer: Callable[[JsonObject, Callable[[str], None]], None],
+    ) -> None:  # fmt: skip
         self._program = program
         self._tracer = tracer
         self._calls = calls
@@ -62,10 +66,11 @@ class Child:
         self._paths: set[str] = set()
         listener = socket.create_server((_LOOPBACK, 0), backlog=1)
         Thread(target=self._serve, args=(listener,), name="llmspell-debugpy-child", daemon=True).start()
-        offer({
+        configuration: JsonObject = {
             "type": "debugpy", "name": "Python tools", "request": "attach", "token": self._token,
             "connect": {"host": _LOOPBACK, "port": listener.getsockname()[1]},
-        })  # fmt: skip
+        }  # fmt: skip
+        offer(configuration, lambda reason: self._refused(listener, reason))
 
     # --- half.Front ------------------------------------------------------------------------------------------------
 
@@ -100,6 +105,17 @@ class Child:
             self._tell({"type": "event", "event": event, "body": body})
 
     # --- the client's thread -----------------------------------------------------------------------------------------
+
+    def _refused(self, listener: socket.socket, reason: str) -> None:
+        """The client does not open the session: nobody waits for it any longer."""
+        if self._client is None:
+            with suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)  # wakes `accept`
+            self._program.logged(
+                f"Python tools: the client has refused the Python session that it was offered: {reason}; "
+                'with "pythonDebugging": "merged" it needs none\n'
+            )
+            self._ready.set()
 
     def _serve(self, listener: socket.socket) -> None:
         with listener:
