@@ -203,6 +203,18 @@ def test_flags_of_daemons_say_that_they_are_not_there_yet(flag, capsys):
     assert (status, "not available yet" in err) == (3, True)
 
 
+def test_what_a_launcher_appends_for_the_kernel_is_ignored(monkeypatch, capsys):
+    """`jupyter run script.lua` starts a kernel with its own words behind the kernelspec's."""
+    from llmspell.actions import kernel as actions
+
+    started = []
+    monkeypatch.setattr(actions, "start", lambda _, **given: started.append(given["connection_file"]) or 0)
+
+    assert answer(["kernel", "start", "-f", "k.json", "script.lua"], capsys)[0] == 0
+    assert answer(["kernel", "start", "script.lua"], capsys)[0] == 2
+    assert started == ["k.json"]
+
+
 def test_a_kernel_id_is_a_plain_name(capsys):
     assert answer(["kernel", "start", "--id", "../x"], capsys)[0] == 2
 

@@ -40,6 +40,7 @@ def _later_options(function: Any) -> Any:
               help="First of five ports; 0: any that are free.")  # fmt: skip
 @click.option("--dap-port", type=click.IntRange(0, 65535), metavar="N",
               help="Let debuggers attach on this port, with the connection file's key; 0: any.")  # fmt: skip
+@click.argument("further", nargs=-1, metavar="")
 @timeout_option("a cell")
 @_later_options
 @policy_options
@@ -50,11 +51,14 @@ def start(
     port: int,
     dap_port: int | None,
     timeout_s: float | None,
+    further: tuple[str, ...],
     **later: object,
 ) -> int:
     """Serve the kernel in the foreground; Ctrl-C interrupts a cell, SIGTERM ends it."""
     from llmspell.actions import kernel as actions  # help needs no zmq
 
+    if further and connection_file is None:  # `jupyter run FILE` gives kernels its own words, for them to ignore
+        raise click.UsageError(f"Got unexpected extra argument ({further[0]})")
     given = [f"--{name.replace('_', '-')}" for name, value in later.items() if value]
     return act(
         lambda options: actions.start(
