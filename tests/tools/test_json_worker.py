@@ -29,6 +29,22 @@ def test_a_query_answers_count_and_json(program, expected):
     assert (found["count"], answer.decode()) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "program", "expected"),
+    [
+        ('{"id": 1234567890123456789}', ".", '{"id":1234567890123456789}'),
+        ('{"id": 1234567890123456789}', ".id # the number", "1234567890123456789"),
+        ("[9007199254740993, 1]", "sort", "[1,9007199254740993]"),
+        ("9007199254740993", ". + 0", "9007199254740992"),
+        ("1.5e300", ".", "1.5E+300"),
+        ("3.0", "[., . * 1]", "[3.0,3]"),
+        ('["1E+1000", -1e1000]', ".", '["1E+1000",-1.7976931348623157e+308]'),
+    ],
+)
+def test_a_number_that_is_only_moved_keeps_its_digits(text, program, expected):
+    assert run("query", text, program=program)[1].decode() == expected
+
+
 def test_lines_answer_lines():
     found, answer = run("lines", "1\n\n2\n", program="., -.")
 
@@ -58,6 +74,8 @@ def test_validation_answers_a_verdict():
         (b"\xff", ".", InvalidParameters, "not UTF-8"),
         ('"\\ud800"', ".", InvalidParameters, "input: Invalid"),
         ("1", ".a(", InvalidParameters, r"jq program: .* \(line 1 column 3\)"),
+        ("1", ".a |", InvalidParameters, r"unexpected end of file"),
+        ("1", "def f: 1;", InvalidParameters, "program not given"),
         ("1", ".a", ToolExecutionError, "jq program failed: Cannot index"),
         ("1", 'error("mine")', ToolExecutionError, "mine"),
         ("1", "range(100000)", LimitExceeded, "too much output"),

@@ -1,14 +1,15 @@
 """The part of json-processor that runs in an isolated child: jq and JMESPath programs, schema checks, all parsing.
 
 Called by `isolated_worker.py` with the text as bytes, so that neither a hostile program nor a huge text holds the
-parent's interpreter lock. jq is the real one (the `jq` wheel binds libjq), with its own number type: integers beyond
-2^53 lose digits, as they do in jq. Results come back as JSON text, one answer as it is, several as an array or as
-lines.
+parent's interpreter lock. jq is the real one (the `jq` wheel binds libjq) and writes its answers itself, as JSON text:
+so a number that a program only moves keeps its digits, as in jq 1.7 and later; one that is computed with is a double.
+Results come back as JSON text, one answer as it is, several as an array or as lines.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 from llmspell_tools.builtin.documents import parse_document, parse_documents, render_document, render_documents
@@ -26,6 +27,12 @@ _programs: dict[str, Any] = {}
 _REMEMBERED = 64
 #: For values as deep as they are parsed (about 1,000); the library's generators take C stack as well, so no more.
 _RECURSION_LIMIT = 8_000
+#: Behind a program, on a line of its own since the last one may end in a comment.
+_AS_TEXT = "\n| tojson"
+#: An answer with no more brackets than this is not nested too deeply.
+_FLAT = 500
+#: Texts, and numbers that may be too large for a double: jq writes those as they came.
+_LARGE_NUMBERS = re.compile(r'"(?:[^"\\]|\\.)*"|-?[0-9.]+E\+[0-9]{3,}')
 
 
 def run(args: Any, data: bytes) -> tuple[JsonValue, bytes]:
@@ -121,7 +128,7 @@ def _jmespath(program: str) -> Callable[[str, JsonValue, _Results, int], None]:
 
     def run_on(_text: str, value: JsonValue, results: _Results, line: int) -> None:
         try:
-            results.add(compiled.search(value))
+            results.add(dumps(compiled.search(value)))
         except (JMESPathError, TypeError, ValueError, ArithmeticError) as error:
             where = f" in line {line}" if line else ""
             raise ToolExecutionError(
@@ -157,8 +164,8 @@ class _Results:
         self.parts: list[str] = []
         self._left = max_bytes
 
-    def add(self, value: JsonValue) -> None:
-        text = dumps(value)
+    def add(self, text: str) -> None:
+        """Add an answer, which is JSON text."""
         self._left -= len(text) + 1
         if self._left < 0:
             key = "[tools.json_processor] max_output_bytes"
@@ -194,13 +201,24 @@ def _compiled(program: str) -> Any:
 
         os.environ["HOME"] = "/nonexistent"  # else libjq finds the home by itself and runs its .jq first
         try:
-            compiled = jq.compile(program)
+            compiled = jq.compile(program + _AS_TEXT)
         except ValueError as error:
-            raise _syntax_error(str(error)) from None
+            raise _syntax_error(_message_of(program, error)) from None
         if len(_programs) >= _REMEMBERED:
             _programs.clear()
         _programs[program] = compiled
     return compiled
+
+
+def _message_of(program: str, error: ValueError) -> str:
+    """Return what jq says of a program without what was put behind it."""
+    import jq
+
+    try:
+        jq.compile(program)
+    except ValueError as own:
+        return str(own)
+    return str(error)
 
 
 def _syntax_error(message: str) -> InvalidParameters:
@@ -217,8 +235,10 @@ def _syntax_error(message: str) -> InvalidParameters:
 
 def _collect(program: Any, text: str, results: _Results, line: int) -> None:
     try:
-        for value in program.input_text(text):
-            results.add(value)
+        for answer in program.input_text(text):
+            if answer.count("[") + answer.count("{") > _FLAT:
+                loads(answer)  # jq goes ten times as deep as anybody who reads the answer
+            results.add(_LARGE_NUMBERS.sub(_as_double, answer) if "E+" in answer else answer)
     except ValueError as error:
         where = f" in line {line}" if line else ""
         message = str(error)
@@ -227,3 +247,11 @@ def _collect(program: Any, text: str, results: _Results, line: int) -> None:
         raise ToolExecutionError(
             f"jq program failed{where}: {message}", details={"line": line} if line else None
         ) from None
+
+
+def _as_double(match: re.Match[str]) -> str:
+    """Return a number that is none in Python as jq's largest, as jq shows it after any computation."""
+    text = match[0]
+    if text.startswith('"') or abs(float(text)) != float("inf"):
+        return text
+    return f"{'-' * text.startswith('-')}{sys.float_info.max!r}"
