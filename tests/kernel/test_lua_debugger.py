@@ -383,6 +383,18 @@ def test_breakpoints_work_after_an_interrupt(bench):
     assert bench.run(LOOP, points=[5], name="b.lua") == [("breakpoint", 5)]
 
 
+def test_a_breakpoint_in_code_that_was_loaded_before_outlives_an_interrupt(bench):
+    """Such code has no instrumented statements, so it is the line hook that must be there again."""
+    bench.engine.execute("function f(n)\n  return n\nend", name="=In[1]", mode="cell")
+    bench.debugger.attach(bench)
+    bench.debugger.set_lines("=In[1]", [Wish(2)])
+
+    first = bench.run("f(1)", on_stop=lambda _: bench.engine.interrupt())
+    assert isinstance(bench.error, Cancelled)
+
+    assert first == bench.run("f(2)") == [("breakpoint", 2)]
+
+
 def test_an_interrupt_ends_a_stopped_script(bench):
     bench.run("print(1)\nprint(2)", points=[2], on_stop=lambda _: bench.engine.interrupt())
 

@@ -40,6 +40,10 @@ def test_scopes_hold_locals_varargs_upvalues_and_globals(bench):
     assert not [name for name in found[3] if "llmspell" in name]
 
 
+def test_a_cell_that_is_an_expression_shows_no_local_of_ours(bench):
+    assert look(bench, "1 + 2", lambda: bench.scope("Locals"), mode="cell") == {}
+
+
 def test_the_innermost_of_locals_with_one_name_is_shown(bench):
     code = "local x = 1\ndo\n  local x = 2\n  print(x)\nend\n"
 

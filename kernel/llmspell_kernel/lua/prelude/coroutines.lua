@@ -102,8 +102,10 @@ function result.wrap(f)
   return wrapper
 end
 
--- After a run that was stopped: what is still in the list did not leave it by itself. keep: how many do stay.
+-- After a run that was stopped: what is still in the list did not leave it by itself, and what has stopped it has taken
+-- the line hook away. keep: how many do stay, where it is not the run that was stopped.
 local function abandon(keep)
+  if not keep and native.hook_mask ~= "" then native.hook_here(native.hook_mask) end
   keep = keep or 0
   for index = depth, keep + 1, -1 do
     if status(active[index]) == "dead" then killed[active[index]] = true end

@@ -249,7 +249,7 @@ local function locals_of(co, level)
   for at = 1, 260 do
     local name = getlocal(co, level, at)
     if not name then break end
-    if is_name(name) then
+    if is_name(name) and sub(name, 1, 10) ~= "__llmspell" then
       if not positions[name] then names[#names + 1] = name end
       positions[name] = at
     end
