@@ -347,6 +347,28 @@ def test_a_failed_call_does_not_spoil_the_next():
     pool.close()
 
 
+def test_an_interrupt_that_meets_the_answer_does_not_end_the_next_call(monkeypatch):
+    """The child has been asked to end, however long that takes: it is not taken for warm."""
+    pool = WorkerPool("isolation_targets:pid")
+    signal_of_run = CancelSignal()
+    exchange = Worker._exchange
+
+    def answer_then_interrupt(self, *args):
+        answer = exchange(self, *args)
+        signal_of_run.set()
+        return answer
+
+    monkeypatch.setattr("llmspell_tools.isolated.ask_to_end", lambda pid: None)  # it takes for ever
+    monkeypatch.setattr(Worker, "_exchange", answer_then_interrupt)
+    first = pool.call(context(signal=signal_of_run), None, b"", limits())[0]
+    monkeypatch.setattr(Worker, "_exchange", exchange)
+    second = pool.call(context(), None, b"", limits())[0]
+    pool.close()
+
+    assert second != first
+    assert ends(first)
+
+
 def test_calls_at_once_have_a_child_each_and_one_stays():
     pool = WorkerPool("isolation_targets:sleep")
     pids = []

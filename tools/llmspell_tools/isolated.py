@@ -213,6 +213,7 @@ class Worker:
         def interrupt() -> None:
             with self._lock:
                 if self._call is current and self._pid:
+                    self._is_broken = True  # also where its answer is quicker than its end
                     ask_to_end(self._pid)
 
         forget = context.signal.on_set(interrupt)
@@ -226,7 +227,8 @@ class Worker:
                 self._call = None
             forget()
         answer: Any = loads(reply[0].decode("utf-8", "surrogatepass"))
-        self._is_broken = bool(answer["last"])
+        if answer["last"]:
+            self._is_broken = True
         if "failure" in answer:
             raise self._failure(context, answer, limits)
         return answer["value"], reply[1]
