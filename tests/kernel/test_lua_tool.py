@@ -197,6 +197,22 @@ def test_a_result_has_the_same_fields_however_often_its_shape_has_come(registry,
     assert first == second == third == sorted([*OUTPUT, "metadata"])
 
 
+@pytest.mark.parametrize(
+    ("output", "written"),
+    [
+        ({"valid": False}, '{"data":{"valid":false},"metadata":{}}'),
+        ([1, 2], '{"data":[1,2],"metadata":{}}'),
+        (8, '{"data":8,"metadata":{}}'),
+        ("words", '{"metadata":{},"text":"words"}'),
+        (None, '{"metadata":{}}'),
+    ],
+)
+def test_a_result_that_is_no_envelope_is_written_whole(registry, engine, output, written):
+    give(registry, output)
+
+    assert run(engine, "return JSON.stringify(Tool.execute('give-it', {}))") == [written]
+
+
 @pytest.mark.parametrize("rounds", [1, 2, 3])
 def test_data_is_the_decoded_text_unless_it_is_the_envelope(registry, engine, rounds):
     give(registry, OUTPUT, text='{"rows":[1,2]}')

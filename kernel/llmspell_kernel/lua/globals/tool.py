@@ -167,7 +167,9 @@ class ToolCalls:
         metadata = to_lua(result.metadata) if result.metadata else None
         source = result if result.has_media else None
         if not is_envelope(output):
-            return True, result, metadata, source, None, None
+            # Fields at once, so that `pairs` and JSON.stringify find what the tool gave; its text is made when read.
+            own = {"text": result.text} if isinstance(output, str) else {"data": output}
+            return True, result, metadata, source, None, to_lua(own)
         answer = self._shapes.match(output)
         if answer is None:
             return True, result, metadata, source, None, to_lua(output)
