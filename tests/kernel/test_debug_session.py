@@ -50,7 +50,7 @@ def test_steps_and_continue(dap, script):
     dap.start(program=path, lines={path: [7]})
     dap.stop("breakpoint")
 
-    assert dap.lines_after("stepIn", "next", "stepOut") == [2, 3, 6]
+    assert dap.lines_after("stepIn", "next", "stepOut") == [2, 3, 7]
     assert dap.stopped["reason"] == "step"
 
     dap.request("setBreakpoints", source={"path": path}, breakpoints=[])

@@ -168,6 +168,48 @@ def test_steps(bench, start, modes, lines):
     assert [line for _, line in stops] == lines
 
 
+MIDDLE = """local function g(x)
+  return x
+end
+local function h(x)
+  local y = x
+  return y
+end
+print(g(1) + h(2), g(3))
+print(pcall(h, 4))
+local t = setmetatable({}, { __add = function(_, n)
+  return n
+end })
+print(t + 1)
+if g(5) == 5 then
+  print("yes")
+end
+local function tail(x)
+  return h(x)
+end
+print(tail(6))
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "modes", "lines"),
+    [
+        (2, ["out", "in", "out", "in", "out", "over"], [2, 8, 5, 8, 2, 8, 9]),
+        (2, ["over", "over"], [2, 8, 9]),
+        (5, ["over", "over", "in", "over"], [5, 6, 8, 2, 8]),
+        (9, ["in", "out", "over"], [9, 5, 9, 10]),
+        (11, ["in", "over"], [11, 13, 14]),
+        (14, ["in", "over", "over"], [14, 2, 14, 15]),
+        (20, ["in", "in", "in", "over"], [20, 18, 5, 6, 20]),
+        (20, ["in", "in", "out", "over"], [20, 18, 5, 20]),
+    ],
+)
+def test_a_step_out_of_a_function_stops_in_the_middle_of_the_callers_line(bench, start, modes, lines):
+    stops = bench.run(MIDDLE, points=[Wish(start, hit_condition="== 1")], modes=modes)
+
+    assert [line for _, line in stops] == lines
+
+
 def test_steps_over_recursion_stay_at_their_depth(bench):
     code = (
         "local function f(n)\n  if n == 0 then return 0 end\n  local r = f(n - 1)\n  return r + 1\nend\nprint(f(5))\n"

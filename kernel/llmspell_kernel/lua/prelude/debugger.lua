@@ -21,7 +21,7 @@ local api = native.safe_point_api
 local hook_here = native.hook_here
 local flags = {} -- [key]: what instrumented statements look at: the number of the line, where a breakpoint is set
 local slow = {} -- [line][source] = key: breakpoints for the line hook
-local step -- {mode, co, depth, reason} while stepping
+local step -- {mode, co, depth, reason} while stepping; has_left, arrival: see `on_return`
 local just_stopped -- the number of an instrumented line at whose start a step has stopped
 local filters = {} -- uncaught, all
 local marks = {} -- our functions directly above a stopped script's frames
@@ -43,7 +43,7 @@ end
 local watched, around = "never", nil -- calls of tools
 
 local function set_mask()
-  native.hook_mask = (step or native.next(slow)) and "l" or ""
+  native.hook_mask = step and step.depth and "lr" or (step or native.next(slow)) and "l" or ""
   native.set_around((watched == "always" or watched == "steps" and step and step.is_into) and around or nil)
 end
 
@@ -84,6 +84,33 @@ function native.on_line(line)
   end
   local key = has_slow(line, source)
   if key then host.hit(api, key) end
+end
+
+-- Called by `on_hook` where a function returns, three levels up. When it is the one that a step began in, or one that
+-- has called it, the step may end in the middle of the caller's line: at the next instruction that is known.
+function native.on_return()
+  local wanted = step
+  if not wanted or not wanted.depth or running() ~= wanted.co then return end
+  local info = getinfo(3, "ft")
+  if not (wanted.has_left or info.func == wanted.func or info.istailcall) then return end
+  if depth_from(2) > wanted.depth then return end
+  wanted.has_left = true
+  local caller = getinfo(4, "Sl")
+  if not caller or caller.what == "C" or caller.source == OWN then return end
+  wanted.arrival = caller.currentline
+  sethook(native.on_hook, native.hook_mask, 1)
+end
+
+-- Called by `on_hook` at an instruction, three levels up. One of another line begins it, and `on_line` is next.
+function native.on_instruction()
+  local wanted = step
+  if not wanted or not wanted.arrival then return end
+  local arrival = wanted.arrival
+  wanted.arrival = nil
+  if running() == wanted.co and getinfo(3, "l").currentline == arrival then
+    just_stopped = nil
+    host.stepped(api, wanted.reason)
+  end
 end
 marks[native.on_hook] = true
 
@@ -141,7 +168,7 @@ end
 -- A coroutine has yielded or ended: a step that waited for its next line goes on where it was resumed.
 function native.leaving(co)
   if step and step.co == co then step.mode, step.co = "in", nil end
-  if native.hook_mask ~= "" then hook_here("l") end
+  if native.hook_mask ~= "" then hook_here(native.hook_mask) end
 end
 
 -- Errors --------------------------------------------------------------------------------------------------------------
@@ -293,7 +320,7 @@ end
 -- Arms the line hook here, if anything wants it.
 function api.arm()
   set_mask()
-  if native.hook_mask ~= "" then hook_here("l") end
+  if native.hook_mask ~= "" then hook_here(native.hook_mask) end
 end
 
 function api.filter(uncaught, all) filters.uncaught, filters.all = uncaught, all end

@@ -17,16 +17,22 @@ function api.load(name, text, functions) native[name] = native.load_prelude(text
 native.safe_point_api = api
 native.main_state = coroutine.running()
 
--- The mask of the line hook, "" for none; the debugger sets both.
+-- The mask of the line hook, "" for none; the debugger sets all of these.
 native.hook_mask = ""
 function native.on_line() end
+function native.on_return() end
+function native.on_instruction() end
 
 local looks = 0
 local function on_hook(event, line)
   if event == "line" then
     native.on_line(line)
     return
+  elseif event ~= "count" then
+    native.on_return()
+    return
   end
+  native.on_instruction()
   if getinfo(2, "S").source == OWN then
     -- Our own code keeps things between two instructions that a job could change: wait for the script's own.
     looks, native.is_awaited = looks + 1, true
