@@ -56,6 +56,18 @@ class MessageSource(Protocol):
         ...
 
 
+class Work(Protocol):
+    """Is told when a request may begin work that can be interrupted; `running.Running`."""
+
+    def expect(self) -> None:
+        """It may from here on."""
+        ...
+
+    def over(self) -> None:
+        """The request has been handled."""
+        ...
+
+
 class Request:
     """What a handler sees of a message: its content, and ways to speak while it is handled."""
 
@@ -122,6 +134,8 @@ class Dispatcher:
         self._wire = wire
         #: Tells whether a message's subshell is there; None where subshells mean nothing.
         self.knows: Callable[[object], bool] | None = None
+        #: Told when requests are handled; None where nothing is interrupted.
+        self.work: Work | None = None
         self._handlers = handlers
         self._more = more
         self._publish = publish
@@ -242,8 +256,13 @@ class Dispatcher:
 
     def _handle(self, message: Message, source: MessageSource) -> None:
         request = Request(message, self._wire, self._publish)
+        work = self.work
+        if work is not None:
+            work.expect()  # before `busy`: whoever hears that may interrupt
         self._status(_BUSY, message)
         content = self._content(request)
+        if work is not None:
+            work.over()
         if request.stops_queue:
             # Before the reply: whoever has waited for it cannot have his next cell aborted.
             self._abort_until[message.session] = self._taken + source.hold()

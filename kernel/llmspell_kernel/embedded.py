@@ -97,6 +97,7 @@ class EmbeddedKernel:
             cell_timeout_s=cell_timeout_s,
         )
         self._dispatcher = Dispatcher(self._wire, shells.handlers(is_main=True), publish=self._publish, log=log)
+        self._dispatcher.work = self.running
 
     def request(self, msg_type: str, content: JsonObject, hearer: Hearer) -> JsonObject:
         """Handle a request and return its reply's content; what it publishes is heard meanwhile, from any thread."""
@@ -194,9 +195,10 @@ class EmbeddedKernel:
             hearer.published("debug_event", event)
 
     def _break(self) -> None:
-        """Break a tool that does not look at its signal, as the service thread of a kernel does."""
+        """Break a tool that ignores its signal, stop what has just begun, as the service thread of a kernel does."""
         pause = threading.Event()
         while self.running.is_breakable:
+            self.running.retry()
             if self.running.must_break():
                 self._break_main()
             pause.wait(GRACE_S / 5)

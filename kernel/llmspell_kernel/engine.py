@@ -87,8 +87,8 @@ class Engine(Protocol):
         """
         ...
 
-    def interrupt(self) -> None:
-        """Stop what runs now, and what waits for it; no effect when nothing does."""
+    def interrupt(self) -> bool:
+        """Stop what runs now, and what waits for it; False and no effect when nothing does."""
         ...
 
     def close(self) -> None:
@@ -184,10 +184,9 @@ class LateEngine:
         if safe_points is not None:
             safe_points.post_work(work)
 
-    def interrupt(self) -> None:
-        """Stop what runs; any thread."""
-        if self._engine is not None:
-            self._engine.interrupt()
+    def interrupt(self) -> bool:
+        """Stop what runs; any thread. False where nothing does."""
+        return self._engine is not None and self._engine.interrupt()
 
     def close(self) -> None:
         """Free the engine, if there is one."""

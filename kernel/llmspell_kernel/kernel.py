@@ -268,7 +268,9 @@ class Kernel:
 
     def _dispatcher(self, more: Callable[[], dict[str, Handler]]) -> Dispatcher:
         """Return the dispatcher of a shell."""
-        return Dispatcher(self.wire, _FIRST, publish=self.batch.publish, log=self.log, more=more)
+        made = Dispatcher(self.wire, _FIRST, publish=self.batch.publish, log=self.log, more=more)
+        made.work = self.running
+        return made
 
     def _serve_control(self, begin_subshells: Callable[[], Subshells], engine: LateEngine) -> None:
         control = self.channels.control

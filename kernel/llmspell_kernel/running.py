@@ -6,7 +6,11 @@ may sit in a system call and not look: such work is `breakable`, and when it has
 interrupt or after its deadline, the service thread sends SIGINT to the main thread (`must_break`), whose handler asks
 `take_break` whether to raise KeyboardInterrupt. It says yes at most once per signal sent, and never when the work is
 over. Python code of a cell is `eager`: nothing else stops it, so it is broken at once, and once for each interrupt, for
-it may well catch that. Knows neither engine nor tool.
+it may well catch that.
+
+Between `expect` and `over` a request is handled. An interrupt that comes then but finds nothing to stop, because Lua is
+being loaded or a magic looked up, is kept (`is_missed`) and repeated by the service thread (`retry`) until it has an
+effect or the request is over. Knows neither engine nor tool.
 """
 
 from __future__ import annotations
@@ -30,27 +34,50 @@ class Running:
         clock: Monotonic seconds.
     """
 
-    __slots__ = ("_break_at", "_breakable", "_breaking", "_clock", "_eager", "_lock", "_notify", "_stop", "_waiting")
+    __slots__ = (
+        "_break_at",
+        "_breakable",
+        "_breaking",
+        "_clock",
+        "_eager",
+        "_is_expected",
+        "_lock",
+        "_notify",
+        "_stop",
+        "_waiting",
+        "is_missed",
+    )
 
     def __init__(self, notify: Callable[[], None] = lambda: None, *, clock: Callable[[], float] = monotonic) -> None:
         self._lock = threading.Lock()
         self._notify = notify
         self._clock = clock
-        self._stop: Callable[[], None] | None = None
+        self._stop: Callable[[], object] | None = None
+        self._is_expected = False
+        #: Whether an interrupt of the request that is handled has stopped nothing yet.
+        self.is_missed = False
         self._breakable = False
         self._break_at: float | None = None
         self._breaking = False
         self._eager = False
-        #: What stops the work that waits for the present one, whether it may have to be broken, when, and eagerly.
-        self._waiting: list[tuple[Callable[[], None] | None, bool, float | None, bool]] = []
+        self._waiting: list[_Waiting] = []
 
     # --- main thread ---
 
-    def begin(self, stop: Callable[[], None]) -> None:
-        """Say that work begins and what stops it; `stop` must be quick and callable from any thread."""
+    def expect(self) -> None:
+        """Say that a request is handled from here on, which work may belong to."""
+        self._is_expected = True
+
+    def over(self) -> None:
+        """Say that the request is over: an interrupt that it has missed is of no use any more."""
+        with self._lock:
+            self._is_expected = self.is_missed = False
+
+    def begin(self, stop: Callable[[], object]) -> None:
+        """Say that work begins and what stops it; `stop` must be quick, callable from any thread, False if in vain."""
         self._stop = stop
 
-    def begin_breakable(self, stop: Callable[[], None], deadline: float | None, *, eager: bool = False) -> None:
+    def begin_breakable(self, stop: Callable[[], object], deadline: float | None, *, eager: bool = False) -> None:
         """Say that work begins that may have to be broken, after an interrupt or after its deadline (monotonic)."""
         self._breaking = False
         self._eager = eager
@@ -66,7 +93,7 @@ class Running:
             self._breaking = False
             self._eager = False
 
-    def be_patient(self, stop: Callable[[], None]) -> Callable[[], None]:
+    def be_patient(self, stop: Callable[[], object]) -> Callable[[], None]:
         """Let eager work do something that `stop` stops, and that is broken only when it does not listen.
 
         Returns:
@@ -85,14 +112,19 @@ class Running:
     def suspend(self) -> None:
         """Put the work aside: other work is done in its middle, until `resume`."""
         with self._lock:
-            self._waiting.append((self._stop, self._breakable, self._break_at, self._eager))
-            self._stop, self._breakable, self._break_at, self._breaking = None, False, None, False
-            self._eager = False
+            self._waiting.append(
+                _Waiting(self._stop, self._breakable, self._break_at, self._eager, self._is_expected, self.is_missed)
+            )
+            self._stop = self._break_at = None
+            self._breakable = self._breaking = self._eager = self._is_expected = self.is_missed = False
 
     def resume(self) -> None:
         """Go on with what was put aside last."""
         with self._lock:
-            self._stop, self._breakable, self._break_at, self._eager = self._waiting.pop()
+            was = self._waiting.pop()
+            self._stop, self._break_at = was.stop, was.break_at
+            self._breakable, self._eager = was.is_breakable, was.is_eager
+            self._is_expected, self.is_missed = was.is_expected, was.is_missed
 
     def take_break(self) -> bool:
         """Tell the handler of SIGINT whether to raise KeyboardInterrupt where the main thread is now."""
@@ -105,28 +137,33 @@ class Running:
     def interrupt(self) -> bool:
         """Stop what runs and what waits for it; return False, without an effect on later work, when nothing does."""
         with self._lock:
-            waiting = [stop for stop, _, _, _ in self._waiting if stop is not None]
-            if self._stop is None and not waiting:
+            waiting = [each for each in self._waiting if each.stop is not None]
+            if self._stop is None and not waiting and not self._is_expected:
                 return False
-            for stop in waiting:
-                stop()
-            if self._waiting:
-                soon = self._clock() + GRACE_S
-                self._waiting = [
-                    (stop, breakable, soon if breakable else at, eager) for stop, breakable, at, eager in self._waiting
-                ]
-            if self._stop is not None:
-                self._stop()
-            if self._breakable:
-                soon = self._clock() + (0.0 if self._eager else GRACE_S)
-                self._break_at = soon if self._break_at is None else min(soon, self._break_at)
+            for each in waiting:
+                each.interrupt(self._clock() + GRACE_S)
+            self._press()
         self._notify()
         return True
 
+    def retry(self) -> None:
+        """Repeat the interrupt that was missed, if one was; the service thread, often."""
+        with self._lock:
+            if self.is_missed:
+                self._press()
+
+    def _press(self) -> None:
+        """Stop what runs; under the lock."""
+        stopped = self._stop is not None and (self._stop() is not False or self._breakable)
+        self.is_missed = self._is_expected and not stopped
+        if self._breakable:
+            soon = self._clock() + (0.0 if self._eager else GRACE_S)
+            self._break_at = soon if self._break_at is None else min(soon, self._break_at)
+
     @property
     def is_breakable(self) -> bool:
-        """Whether the service thread should look at `must_break` often."""
-        return self._breakable
+        """Whether the service thread should look at `must_break`, or at `retry`, often."""
+        return self._breakable or self.is_missed
 
     def must_break(self) -> bool:
         """Tell whether SIGINT is to be sent now; to work that is not eager, again after each further grace time."""
@@ -136,3 +173,41 @@ class Running:
             self._break_at = None if self._eager else self._clock() + GRACE_S
             self._breaking = True
             return True
+
+
+class _Waiting:
+    """Work that waits for the present one.
+
+    Args:
+        stop: Stops it; None where there is none yet.
+        is_breakable: Whether it may have to be broken.
+        break_at: When, or None.
+        is_eager: Whether nothing else stops it.
+        is_expected: Whether it belongs to a request that is being handled.
+        is_missed: Whether an interrupt has stopped nothing of that yet.
+    """
+
+    __slots__ = ("break_at", "is_breakable", "is_eager", "is_expected", "is_missed", "stop")
+
+    def __init__(
+        self,
+        stop: Callable[[], object] | None,
+        is_breakable: bool,
+        break_at: float | None,
+        is_eager: bool,
+        is_expected: bool,
+        is_missed: bool,
+    ) -> None:
+        self.stop = stop
+        self.is_breakable = is_breakable
+        self.break_at = break_at
+        self.is_eager = is_eager
+        self.is_expected = is_expected
+        self.is_missed = is_missed
+
+    def interrupt(self, soon: float) -> None:
+        """Stop it; break it at `soon` where that has no effect."""
+        if self.stop is not None:
+            self.stop()
+        if self.is_breakable:
+            self.break_at = soon

@@ -105,6 +105,8 @@ class Service:
             self._take_signals()
         if stopping and not ready:
             self._running.interrupt()  # what began when the kernel had been told to stop already
+        if self._running.is_missed:
+            self._running.retry()
         if self._running.must_break():
             self._signals.break_main()
         if self._parent is not None and not stopping and self._parent.is_orphaned():

@@ -41,6 +41,49 @@ def test_an_interrupt_reaches_what_runs_and_nothing_else():
     assert stopped == ["a"]
 
 
+def test_an_interrupt_that_comes_before_the_work_of_a_request_stops_it_when_it_begins():
+    """Whoever hears `busy` may interrupt; Lua, or IPython, may have to be loaded first."""
+    running, stopped = Running(), []
+    running.expect()
+
+    assert running.interrupt()
+    running.retry()
+    running.begin(lambda: stopped.append("no Lua runs yet") is not None)
+    running.retry()
+    running.begin(lambda: stopped.append("a"))
+    running.retry()
+    running.retry()
+
+    assert stopped == ["no Lua runs yet", "a"]
+    assert not running.is_missed
+
+
+def test_an_interrupt_that_a_request_has_missed_is_over_with_it():
+    running, stopped = Running(), []
+    running.expect()
+    running.interrupt()
+    running.over()
+    running.expect()
+    running.begin(lambda: stopped.append("next"))
+    running.retry()
+
+    assert stopped == []
+
+
+def test_an_interrupt_that_is_missed_stays_with_the_request_that_waits():
+    running, stopped = Running(), []
+    running.expect()
+    running.suspend()
+    running.expect()
+    running.interrupt()
+    running.over()
+    running.resume()
+    running.begin(lambda: stopped.append("outer"))
+    running.retry()
+
+    assert stopped == []
+
+
 def test_the_death_of_another_parent_is_noticed():
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     watch = ParentWatch(child.pid)

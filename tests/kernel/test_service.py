@@ -13,7 +13,7 @@ class Double:
 
     descriptor = 0
     is_warm = False
-    is_breakable = False
+    is_breakable = is_missed = False
 
     def __init__(self) -> None:
         self.interrupted = threading.Semaphore(0)

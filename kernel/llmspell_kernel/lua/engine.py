@@ -97,9 +97,9 @@ class LuaEngine:
         """How a script is stopped: "asynchronous hook" or "count hook"."""
         return "count hook" if isinstance(self._hook, PolledHook) else "asynchronous hook"
 
-    def interrupt(self) -> None:
-        """Stop what runs now with `Cancelled`, and what waits for it; no effect when nothing runs."""
-        self._runs.interrupt()
+    def interrupt(self) -> bool:
+        """Stop what runs now with `Cancelled`, and what waits for it; False and no effect when nothing runs."""
+        return self._runs.interrupt()
 
     @property
     def safe_points(self) -> SafePoints:

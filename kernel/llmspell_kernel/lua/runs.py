@@ -66,15 +66,20 @@ class Runs:
         #: What the run that goes on has given.
         self.values: list[JsonValue] = []
         #: Ends the watching of the template's signal.
-        self.forget_template = template.signal.on_set(self.interrupt)
+        self.forget_template = template.signal.on_set(self._cancel)
 
     # --- any thread ------------------------------------------------------------------------------------------------
 
-    def interrupt(self) -> None:
-        """Stop what runs now with `Cancelled`, and what waits for it; no effect when nothing runs."""
-        for run in (*self._suspended, self._bridge.run):
+    def interrupt(self) -> bool:
+        """Stop what runs now with `Cancelled`, and what waits for it; False and no effect when nothing runs."""
+        now = self._bridge.run
+        for run in (*self._suspended, now):
             if run is not None:
                 run.stop("interrupt")
+        return now is not None
+
+    def _cancel(self) -> None:
+        self.interrupt()
 
     def raise_in(self, first: int) -> None:
         """Make the active states from number `first` on raise at their next instruction."""
