@@ -203,6 +203,7 @@ def test_an_expression_that_loops_is_ended_and_the_script_goes_on(bench, monkeyp
     ("text", "message"),
     [
         ("1 +", "unexpected"),
+        ("for i = 1, 3 do print(i)", "'end' expected"),
         ("nosuch.field", "attempt to index a nil value"),
         ("error('mine', 0)", "mine"),
         ("coroutine.yield(1)", "yield from outside a coroutine"),

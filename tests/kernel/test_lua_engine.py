@@ -202,6 +202,24 @@ def test_syntax_error_has_line_and_source(engine):
     assert "folder/script.lua:2:" in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("goto nosuch", "no visible label 'nosuch' for <goto>"),
+        ("goto on local x = 1 ::on:: print(x)", "<goto on> jumps into the scope of local 'x'"),
+        ("do break end", "break outside loop"),
+    ],
+)
+def test_a_jump_that_goes_nowhere_is_reported_at_its_own_line(engine, statement, said):
+    """Lua finds out at the end of the block."""
+    with pytest.raises(ScriptSyntaxError) as caught:
+        script(engine, f"local a = 1\n{statement}\nprint(a)\nprint(a)")
+
+    assert caught.value.details["line"] == 2
+    assert caught.value.details["source"] == statement
+    assert caught.value.message.endswith(f"folder/script.lua:2: {said}")
+
+
 def test_cell_errors_show_the_cell(engine):
     with pytest.raises(ScriptError) as caught:
         cell(engine, "local function f() error('x') end\nf()", 7)

@@ -115,6 +115,7 @@ class Loader:
         if binary is not None:
             nothing: dict[str, JsonValue] = {"chunk": chunk_name[1:], "line": None, "traceback": []}
             return ScriptSyntaxError(f"{human_text(chunk_name[1:])} {binary}", details=nothing)
+        message = _with_one_line(message)
         line = line_of(message)
         details: dict[str, JsonValue] = {"chunk": chunk_name[1:], "line": line, "traceback": []}
         advice = ""
@@ -155,6 +156,18 @@ def _binary(source: str, message: str) -> str | None:
     except UnicodeDecodeError as error:
         return f"is not UTF-8 text (byte {error.start}); save it as UTF-8"
     return None
+
+
+def _with_one_line(message: str) -> str:
+    """Put the line of a `goto` or `break` first: Lua names the line at which it has found out first.
+
+    ``a.lua:9: no visible label 'x' for <goto> at line 2`` is about line 2.
+    """
+    said, mark, rest = message.rpartition(" at line ")
+    number = rest.split(" ", 1)[0]
+    if not (mark and number.isdecimal() and ("<goto" in said or "break outside" in said)):
+        return message
+    return said.replace(f":{line_of(message)}: ", f":{number}: ", 1) + rest[len(number) :]
 
 
 def line_of(message: str) -> int | None:

@@ -9,7 +9,7 @@ local values = native.debug_values
 local getinfo, getlocal, setlocal = native.debug.getinfo, native.debug.getlocal, native.debug.setlocal
 local getupvalue, setupvalue = native.debug.getupvalue, native.debug.setupvalue
 local setmetatable, type, next, load, pack, unpack = setmetatable, type, next, load, table.pack, table.unpack
-local status, concat, format, error = coroutine.status, table.concat, string.format, error
+local status, concat, format, match, error = coroutine.status, table.concat, string.format, string.match, error
 
 local main = native.main_state
 local ids, threads, newest = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "v" }), 1
@@ -215,8 +215,9 @@ local function run(text, frame_id)
   local env, extra = environment(frame_id)
   local chunk, message = load("return " .. text, "=(expression)", "t", env)
   if not chunk then
-    local statement = load(text, "=(expression)", "t", env)
+    local statement, reason = load(text, "=(expression)", "t", env)
     chunk = statement
+    if match(message, "near '([^']*)'$") == match(text, "^%s*([%a:]+)") then message = reason end
   end
   if not chunk then error(message, 0) end
   return chunk(unpack(extra, 1, extra.n))
