@@ -486,6 +486,16 @@ def test_what_is_evaluated_while_the_script_runs_is_bounded(dap, script):
     assert dap.request("evaluate", expression="1 + 1", context="repl")["result"] == "2"
 
 
+def test_nothing_is_evaluated_before_the_script_begins_and_after_it_has_ended(dap, script):
+    dap.request("initialize", adapterID="llmspell")
+    dap.request("launch", program=script("return 1"))
+
+    assert dap.refused("evaluate", expression="1", context="repl") == "nothing runs"
+    dap.request("configurationDone")
+    dap.event("terminated")
+    assert dap.refused("evaluate", expression="1", context="repl") == "nothing runs"
+
+
 def test_launching_what_is_not_there_fails(dap, tmp_path):
     dap.request("initialize", adapterID="llmspell")
 

@@ -274,6 +274,8 @@ class LuaDebuggee:
         except NotStopped:
             if name not in _OF_GLOBALS or (name != "children" and args[0] != 0):
                 raise
+        if self.engine.bridge.run is None:
+            raise NotStopped("nothing runs")  # it has not begun, or is over
         return Glances(self.engine, self.debugger, _no_errand).ask(name, *args)
 
 
