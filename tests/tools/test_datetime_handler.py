@@ -144,6 +144,10 @@ def test_a_moment_is_shown_elsewhere_with_the_right_offset(text, zone, expected)
     [
         ("europe/berlin", "did you mean 'Europe/Berlin'"),
         ("Berlin", "did you mean 'Europe/Berlin'"),
+        ("utc", "did you mean 'UTC'"),
+        ("PST", "did you mean 'America/Los_Angeles'"),
+        ("XST", "or an offset as '"),
+        ("UTC+1", "or an offset as '"),
         ("Mars/Olympus", "unknown time zone"),
         ("America", "unknown time zone"),
         ("../../etc/passwd", "unknown time zone"),

@@ -6,6 +6,16 @@ from llmspell_tools.builtin.utility.datetime_parsing import offset_seconds
 from llmspell_tools.errors import InvalidParameters, ToolUnavailable
 from llmspell_tools.schema_values import shown
 
+#: Abbreviations that are no names of zones, for messages: which zone most people mean. A name that only looks alike is
+#: another zone.
+_ABBREVIATIONS = {
+    "pst": "America/Los_Angeles", "pdt": "America/Los_Angeles", "mdt": "America/Denver", "cst": "America/Chicago",
+    "cdt": "America/Chicago", "edt": "America/New_York", "bst": "Europe/London", "ist": "Asia/Kolkata",
+    "cest": "Europe/Berlin", "eest": "Europe/Athens", "msk": "Europe/Moscow", "jst": "Asia/Tokyo",
+    "aest": "Australia/Sydney", "aedt": "Australia/Sydney",
+}  # fmt: skip
+_LONGEST_ABBREVIATION = 4
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -57,7 +67,9 @@ def _unknown(name: str, field: str) -> Exception:
         return ToolUnavailable("this machine has no time zone database; install one: pip install tzdata")
     by_lower = {each.lower(): each for each in known}
     folded = name[:100].strip().lower().replace(" ", "_")
-    near = by_lower.get(folded) or by_lower.get(nearest(folded, by_lower) or "") or _by_city(folded, by_lower)
+    near = by_lower.get(folded) or _ABBREVIATIONS.get(folded)
+    if near is None and len(folded) > _LONGEST_ABBREVIATION and folded[:4] not in ("gmt+", "gmt-", "utc+", "utc-"):
+        near = by_lower.get(nearest(folded, by_lower) or "") or _by_city(folded, by_lower)
     hint = f"did you mean '{near}'?" if near else "use an IANA name such as 'Europe/Berlin', or an offset as '+02:00'"
     return InvalidParameters(f"parameter '{field}': unknown time zone '{shown(name, 60)}'; {hint}", field=field)
 
