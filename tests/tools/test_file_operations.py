@@ -102,7 +102,7 @@ def test_a_folder_is_made(run, root, operation):
 
 
 def test_parents_are_made_only_when_asked(run, root):
-    with pytest.raises(ToolExecutionError):
+    with pytest.raises(ToolExecutionError, match=r"cannot make the folder 'a/b/c': .* recursive"):
         run("mkdir", path="a/b/c")
     run("mkdir", path="a/b/c", recursive=True)
 
@@ -150,6 +150,13 @@ def test_a_file_is_moved(run, root, operation):
     assert got.text == "Moved a to b"
     assert got.metadata["operation"] == "move"
     assert os.listdir(root) == ["b"]
+
+
+def test_a_folder_is_not_moved_into_itself(run, root):
+    (root / "a").mkdir()
+
+    with pytest.raises(ToolExecutionError, match="cannot move 'a': a folder cannot be moved into itself"):
+        run("mv", source_path="a", target_path="a/b")
 
 
 @pytest.mark.parametrize("operation", ["metadata", "stat", "info"])

@@ -262,6 +262,8 @@ def rename(policy: Policy, source: str, target: str, tool: str, *, check: Callab
             return
         except OSError as error:
             assert old.found is not None
+            if error.errno == errno.EINVAL:
+                error = OSError(errno.EINVAL, "a folder cannot be moved into itself")
             if error.errno != errno.EXDEV or not st.S_ISREG(old.found.st_mode):
                 named = target if error.errno in (errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST) else source
                 raise failed("move", named, error) from error

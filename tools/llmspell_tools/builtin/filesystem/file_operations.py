@@ -249,7 +249,15 @@ class _Call:
         return _answer("delete", f"Deleted file: {self._path}", None, {"file_path": self._path})
 
     def create_dir(self) -> ToolResult:
-        files.make_dir(self._policy, self._path, self._tool, recursive=self._recursive)
+        try:
+            files.make_dir(self._policy, self._path, self._tool, recursive=self._recursive)
+        except ToolExecutionError as error:
+            if self._recursive or error.details.get("error") != "ENOENT":
+                raise
+            raise ToolExecutionError(
+                f"cannot make the folder '{self._path}': the one above it does not exist; recursive makes it as well",
+                details=error.details,
+            ) from error
         return _answer(
             "create_dir",
             f"Created directory: {self._path}",
