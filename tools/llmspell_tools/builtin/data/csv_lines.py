@@ -14,22 +14,25 @@ _MOST_STEPS_BACK = 1_000
 _PIECE_BYTES = 1 << 20
 
 
-def end_of_rows(block: bytes, *, is_last: bool) -> int:
-    """Return the length of the longest beginning that is whole rows, by counting quotes; 0 if there is none at hand.
+def end_of_rows(rest: bytes, more: bytes) -> int | None:
+    """Return where in `more` the last row ends that is whole, with `rest` before it; None if no end is at hand.
 
-    In a well-formed text a place is outside of quotes if the number of quotes before it is even.
+    Nothing more is the end of the text. In a well-formed text a place is outside of quotes if the number of quotes
+    before it is even.
     """
-    end = len(block) if is_last else block.rfind(b"\n") + 1
-    is_odd = block.count(b'"', 0, end) & 1
+    end = more.rfind(b"\n") + 1
+    is_odd = (rest.count(b'"') + more.count(b'"', 0, end)) & 1
+    if not more:
+        return None if is_odd or not rest else 0
     for _ in range(_MOST_STEPS_BACK):
+        if not end:
+            break
         if not is_odd:
             return end
-        if is_last or not end:
-            return 0
-        before = block.rfind(b"\n", 0, end - 1) + 1
-        is_odd ^= block.count(b'"', before, end) & 1
+        before = more.rfind(b"\n", 0, end - 1) + 1
+        is_odd ^= more.count(b'"', before, end) & 1
         end = before
-    return 0
+    return None
 
 
 def lines_of(block: str) -> Iterable[str]:

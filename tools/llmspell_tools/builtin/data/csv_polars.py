@@ -14,6 +14,7 @@ from __future__ import annotations
 from _thread import allocate_lock
 from collections import deque
 from itertools import islice
+from operator import itemgetter
 
 from llmspell_tools.builtin.data.csv_polars_column import PolarsColumn
 
@@ -25,13 +26,13 @@ if not TYPE_CHECKING:
         pl = None
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from concurrent.futures import Future
+    from concurrent.futures import Executor, Future
 
     import polars as pl  # noqa: TC004 - at run time it is imported above
 
     from llmspell_tools.builtin.data.csv_reading import CsvSource, Problem, Row
 
-_BLOCK_BYTES = 6 << 20
+_BLOCK_BYTES = 10 << 20
 #: Rows that a reader gave are gathered to so many fields.
 _FRAME_FIELDS = 400_000
 #: Frames that may wait while the one before them is computed.
@@ -43,16 +44,17 @@ _MARK = b"\xef\xbb\xbf"
 def read_columns(source: CsvSource, problem: Problem | None) -> tuple[int, Sequence[PolarsColumn]]:
     """Read a CSV input to its end; return the number of rows and what is known of each column.
 
-    polars lets go of the interpreter lock: some threads compute while this one reads and parses the next blocks.
+    polars lets go of the interpreter lock: one thread parses a block while this one checks it, and others compute the
+    columns of those before it.
     """
     from concurrent.futures import ThreadPoolExecutor
 
     columns = [_Turns(PolarsColumn(name, len(source.header))) for name in source.names]
     rows = 0
     frames: list[list[Future[None]]] = []
-    with ThreadPoolExecutor(_WORKERS) as pool:
+    with ThreadPoolExecutor(1) as parser, ThreadPoolExecutor(_WORKERS) as pool:
         try:
-            for frame in _frames(source, problem):
+            for frame in _frames(source, problem, parser):
                 rows += frame.height
                 pairs = zip(columns, frame.get_columns(), strict=True)
                 frames.append([pool.submit(column.put(values).take) for column, values in pairs])
@@ -60,6 +62,7 @@ def read_columns(source: CsvSource, problem: Problem | None) -> tuple[int, Seque
                     _finish(frames.pop(0))
             for each in frames:
                 _finish(each)
+            _finish([pool.submit(turns.column.settle) for turns in columns])
         finally:
             pool.shutdown(cancel_futures=True)
     return rows, [turns.column for turns in columns]
@@ -92,10 +95,10 @@ def _finish(tasks: list[Future[None]]) -> None:
         task.result()
 
 
-def _frames(source: CsvSource, problem: Problem | None) -> Iterator[pl.DataFrame]:
+def _frames(source: CsvSource, problem: Problem | None, parser: Executor) -> Iterator[pl.DataFrame]:
     width = len(source.header)
     for block in source.blocks(_BLOCK_BYTES):
-        frame = _parsed(block, source.delimiter, width)
+        frame = _checked(block, source.delimiter, width, parser)
         if frame is None:
             yield from _of_rows(source.rows_of(block, problem), width)
         else:
@@ -111,25 +114,30 @@ def _of_rows(batches: Iterator[list[Row]], width: int) -> Iterator[pl.DataFrame]
         yield pl.DataFrame([pl.Series(str(at), texts, dtype=pl.String) for at, texts in enumerate(columns)])
 
 
-def _parsed(block: bytes, delimiter: str, width: int) -> pl.DataFrame | None:
+def _checked(block: bytes, delimiter: str, width: int, parser: Executor) -> pl.DataFrame | None:
     """Return a block's fields as texts, blank ones as null; None if it is not simple."""
     if not block.endswith(b"\n"):
         block += b"\n"
+    parsing = parser.submit(_parsed, block, delimiter, width)
     sign = delimiter.encode("ascii")
     outside = _outside_quotes(block, sign, width)
-    if outside is None:
-        return None
+    frame = parsing.result()
+    return frame if outside and frame is not None and _are_rows_whole(block, outside, frame, sign) else None
+
+
+def _parsed(block: bytes, delimiter: str, width: int) -> pl.DataFrame | None:
+    """Return what polars makes of a block; None if it refuses it."""
     try:
-        frame = pl.read_csv(
+        return pl.read_csv(
             block,
             has_header=False,
             separator=delimiter,
             schema={str(at): pl.String for at in range(width)},
             truncate_ragged_lines=False,
+            low_memory=True,  # quicker, too: the block is not shared out among threads
         )
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):  # a row with more fields, or no UTF-8
         return None
-    return frame if _are_rows_whole(block, outside, frame, sign) else None
 
 
 def _outside_quotes(block: bytes, sign: bytes, width: int) -> list[bytes] | None:
@@ -161,8 +169,9 @@ def _are_quotes_at_ends(outside: list[bytes], sign: bytes) -> bool:
 
     An empty part stands between two quotes in a row: one in a field in quotes, doubled.
     """
-    first, *middle, last = outside
+    first, last = outside[0], outside[-1]
     if first[-1:] not in (b"", sign, b"\n") or last[:1] not in (sign, b"\n", b"\r"):
         return False
-    ends = {start + end for start in (sign, b"\n", b"\r") for end in (sign, b"\n")}
-    return {part[:1] + part[-1:] for part in middle} <= {b"", *ends}
+    middle = list(filter(None, outside[1:-1]))
+    starts, ends = set(map(itemgetter(0), middle)), set(map(itemgetter(-1), middle))
+    return starts <= {*sign, *b"\n\r"} and ends <= {*sign, *b"\n"}

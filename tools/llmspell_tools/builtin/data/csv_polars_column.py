@@ -57,25 +57,30 @@ class PolarsColumn(Column):
         if not len(present):
             return
         numbers = self._all_numbers(present)
-        unique: pl.Series | None = None
+        fresh: pl.Series | None = None
         if numbers is None:
-            unique = present.unique()
-            blank = _blanks(unique)
+            fresh = self._distinct.unseen(present.unique())
+            blank = _blanks(fresh)  # is never noted as seen
             if len(blank):
                 found = len(present)
                 present = present.filter(~present.is_in(blank.implode()))
                 self.nulls += found - len(present)
                 if not len(present):
                     return
-                unique = unique.filter(~unique.is_in(blank.implode()))
+                fresh = fresh.filter(~fresh.is_in(blank.implode()))
                 numbers = self._all_numbers(present)
         if len(self._samples) < SAMPLES:
             self._take_samples(present.head(SAMPLES).to_list())
         if numbers is not None:
             self._distinct.add_numbers(numbers)
             self._add_number_series(numbers, present)
-        elif unique is not None:
-            self._add_mixed_series(present, unique)
+        elif fresh is not None:
+            self._add_mixed_series(present, fresh)
+
+    def settle(self) -> None:
+        """Count what waits to be counted, and find the median; `as_json` is quick then."""
+        self._distinct.merge()
+        self._median.value()
 
     def _all_numbers(self, texts: pl.Series) -> pl.Series | None:
         """Return the numbers of texts that are all plain numbers, without spaces; notes their kind.
@@ -98,19 +103,14 @@ class PolarsColumn(Column):
         self._kinds.add("integer" if self._were_whole else "float")
         return numbers
 
-    def _add_mixed_series(self, texts: pl.Series, unique: pl.Series) -> None:
-        """Take texts that are not all numbers, and not blank; `unique` are the same, each once."""
+    def _add_mixed_series(self, texts: pl.Series, fresh: pl.Series) -> None:
+        """Take texts that are not all numbers, and not blank; `fresh` are those never seen, each once."""
         self._were_whole = False
-        fresh = self._distinct.unseen(unique)
-        if self._kinds <= _NO_NUMBERS:
-            if not len(fresh):
-                return
-            numbers = _numbers_among(fresh)
-        else:
-            numbers = _numbers_among(unique)
-        if numbers is not None:
-            self._add_numbers_among(texts, *_numbers_among(unique) or numbers)
-            fresh = fresh.filter(~fresh.is_in(numbers[0].implode()))
+        if not self._kinds <= _NO_NUMBERS or (len(fresh) and _numbers_among(fresh) is not None):
+            numbers = _numbers_among(texts.unique())
+            if numbers is not None:
+                self._add_numbers_among(texts, *numbers)
+                fresh = fresh.filter(~fresh.is_in(numbers[0].implode()))
         if not len(fresh):
             return
         self._add_kinds(fresh)
@@ -183,8 +183,11 @@ def _is_below(numbers: pl.Series, limit: float) -> bool:
 
 def _are_plain(texts: pl.Series, numbers: pl.Series) -> bool:
     """Tell whether texts that polars takes for numbers are some here, too; only those that begin oddly may not be."""
+    first = str(texts.min())  # "+" < "-" < "0" < "1"
+    if first >= "1":
+        return True
     least: Any = numbers.min()
-    for start in ("0", "+", "-0") if least <= 0 else ("0", "+"):
+    for start in (*("+" if first < "-" else ""), "0", *(("-0",) if least <= 0 else ())):
         begins = texts.str.starts_with(start)
         if begins.any() and not texts.filter(begins).str.contains(_NUMBER).all():
             return False
@@ -242,9 +245,10 @@ class _Distinct:
         """Take numbers, whole ones or floats."""
         self._waiting.append(self._sampled(numbers).unique().alias(""))
         if sum(map(len, self._waiting)) > _WAITING_SHARE * self.limit:
-            self._merge()
+            self.merge()
 
-    def _merge(self) -> None:
+    def merge(self) -> None:
+        """Count what waits to be counted."""
         if self._waiting:
             kinds = {batch.dtype for batch in (self._numbers, *self._waiting)}
             common = pl.Int64 if kinds == {pl.Int64} else pl.Float64
@@ -272,28 +276,31 @@ class _Distinct:
     @property
     def count(self) -> int:
         """How many different values there are, or an estimate."""
-        self._merge()
+        self.merge()
         return (len(self._texts) + len(self._numbers)) << self._level
 
     @property
     def is_exact(self) -> bool:
         """Whether `count` is no estimate."""
-        self._merge()
+        self.merge()
         return self._level == 0
 
 
 class _Median:
     """The median of numbers; see `csv_sketches.Median`, which keeps the same ones."""
 
-    __slots__ = ("_kept", "_places", "capacity")
+    __slots__ = ("_found", "_kept", "_places", "capacity")
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self._kept = pl.Series("", [], dtype=pl.Float64)
+        #: What `value` found, until more numbers come.
+        self._found: float | None = None
         self._places: list[int] = []
 
     def add(self, numbers: pl.Series) -> None:
         """Take a batch of numbers."""
+        self._found = None
         for level in range(len(self._places)):
             numbers = self._half(level, numbers)
         self._kept = pl.concat([self._kept, numbers.alias("")], rechunk=False)
@@ -315,11 +322,11 @@ class _Median:
 
     def value(self) -> float | None:
         """Return the median, the mean of the two middle numbers of an even count; None of no numbers."""
-        if not len(self._kept):
-            return None
-        ordered = self._kept.sort()
-        first, second = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
-        return float(first if first == second else first / 2 + second / 2)
+        if self._found is None and len(self._kept):
+            first: Any = self._kept.quantile(0.5, "lower")
+            second: Any = self._kept.quantile(0.5, "higher") if len(self._kept) % 2 == 0 else first
+            self._found = float(first if first == second else first / 2 + second / 2)
+        return self._found
 
 
 _tables: list[pl.Series] = []

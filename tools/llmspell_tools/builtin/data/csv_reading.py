@@ -200,16 +200,14 @@ class CsvSource:
         while True:
             self._context.check()
             more = raw.read(size)
-            block = rest + more
-            end = end_of_rows(block, is_last=not more)
-            if not end:
-                rest = block
-                if more and len(block) <= self._max_line:
+            end = end_of_rows(rest, more)
+            if end is None:
+                rest += more
+                if more and len(rest) <= self._max_line:
                     continue
-                self._go_on(raw, lines, len(block))
+                self._go_on(raw, lines, len(rest))
                 return
-            rest = block[end:]
-            block = block[:end]
+            block, rest = b"".join((rest, memoryview(more)[:end])), more[end:]
             self._place = (lines, raw.tell() - len(rest) - len(block))
             if b"\0" in block:
                 self._refuse_nul(lines.before(self._place[1]) + breaks_in(block[: block.find(b"\0")]) + 1)
