@@ -14,6 +14,7 @@
     ├── PythonCellFailed                 script_error          Python code of a cell raised, or is no Python
     ├── KernelNotFound                   not_found             no kernel has the id, file or address that was given
     ├── KernelUnreachable                unavailable           a kernel should be there, but does not answer us
+    ├── KernelStopping                   unavailable           a request for what a kernel that ends does not begin
     ├── KernelDied                       execution_error       a kernel has stopped answering in the middle of work
     └── ConfigurationError
         ├── ConnectionFileError          configuration_error   the connection file cannot be used as it is
@@ -81,6 +82,12 @@ class UnknownSubshell(LlmspellError):
 
     def __init__(self, subshell_id: str) -> None:
         super().__init__(f"there is no subshell {subshell_id[:64]!r}; create_subshell_request makes one")
+
+
+class KernelStopping(LlmspellError):
+    """A request comes too late: the kernel has been told to end."""
+
+    code = "unavailable"
 
 
 class KernelNotFound(LlmspellError):

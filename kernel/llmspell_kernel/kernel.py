@@ -35,6 +35,7 @@ from llmspell_kernel.connection import (
 from llmspell_kernel.dispatch import Dispatcher
 from llmspell_kernel.engine import LateEngine
 from llmspell_kernel.errands import Errands
+from llmspell_kernel.errors import KernelStopping
 from llmspell_kernel.handlers.kernel_info import kernel_info_request
 from llmspell_kernel.lifecycle import EXIT_FORCED, Lifecycle, parent_watch
 from llmspell_kernel.log import LimitedLog
@@ -165,6 +166,8 @@ class Kernel:
         self.errands = Errands(self._wake_main, log)
         self.outlet = Outlet()
         self.subshells: Subshells | None = None
+        self._handover = threading.Lock()
+        self._is_leaving = False  # main will not serve subshells any more that are made now
         self._desk: DebugDesk | None = None
 
     def serve(
@@ -215,13 +218,15 @@ class Kernel:
 
             main.serve(self.batch, self._main_must_stop, after_first=prepare, woken=self.errands.run)
             self.batch.release()
-            if self.subshells is not None:
-                self.subshells.serve(self.lifecycle.is_stopping, self.errands.run)
+            if (subshells := self._last_subshells()) is not None:
+                subshells.serve(self.lifecycle.is_stopping, self.errands.run)
             main.refuse_pending(self.channels.shell)
             self.channels.shell.flush(_FLUSH_S)
         finally:
             if close_door is not None:
                 close_door()
+            if (subshells := self._last_subshells()) is not None:
+                subshells.stop()
             engine.close()
             self.outlet.close()
             give_streams_back()
@@ -326,19 +331,23 @@ class Kernel:
         from llmspell_kernel.relay import Relay  # most kernels never have any
         from llmspell_kernel.subshells import Subshells
 
-        if self.subshells is None:
-            relay = Relay(self.channels.shell, self.log)
-            made = Subshells(
-                main,
-                make_dispatcher,
-                relay,
-                nested=partial(self._serve_nested, engine),
-                post_work=engine.post_work,
-            )
-            self.channels.shell.relay(made.main)
-            self.subshells = made
-            relay.start(made)
-        return self.subshells
+        with self._handover:
+            if self.subshells is None:
+                if self._is_leaving:
+                    raise KernelStopping("the kernel is stopping")
+                relay = Relay(self.channels.shell, self.log)
+                nested = partial(self._serve_nested, engine)
+                made = Subshells(main, make_dispatcher, relay, nested=nested, post_work=engine.post_work)
+                self.channels.shell.relay(made.main)
+                self.subshells = made
+                relay.start(made)
+            return self.subshells
+
+    def _last_subshells(self) -> Subshells | None:
+        """Return the subshells, to be served or ended; where there are none now there will be none."""
+        with self._handover:
+            self._is_leaving = True
+            return self.subshells
 
     def _serve_nested(self, engine: LateEngine, serve_next: Callable[[], bool]) -> None:
         """Serve other shells at a safe point of the script that runs; on the main thread."""

@@ -188,6 +188,10 @@ class Subshells:
                 pass
         for shell in list(self._shells.values()):
             shell.dispatcher.refuse_pending(shell)
+        self.stop()
+
+    def stop(self) -> None:
+        """Give the shell socket back to main, which may have it already."""
         self._door.stop()
 
     def wake(self) -> None:

@@ -12,8 +12,11 @@ import pytest
 import zmq
 
 from llmspell_kernel.connection import new_connection, read_connection, write_connection
+from llmspell_kernel.errors import KernelStopping
+from llmspell_kernel.kernel import Kernel as InProcess
 from llmspell_kernel.subshells import Subshells
 from llmspell_kernel.wire import Wire
+from llmspell_tools.registry import ToolRegistry
 
 pytestmark = pytest.mark.subprocess
 WAIT_MS = 5_000
@@ -267,6 +270,19 @@ def test_a_kernel_stops_while_shells_are_nested(tmp_path):
     assert kernel.ask("shutdown_request", "control", restart=False)["status"] == "ok"
     assert kernel.process.wait(5) == 0
     kernel.stop()
+
+
+def test_a_kernel_that_has_stopped_serving_makes_no_subshell():
+    """Nobody would end its reader thread: the process hung or crashed when its sockets were closed."""
+    kernel = InProcess(new_connection(), log=lambda _line: None)
+    try:
+        kernel.lifecycle.stop("test")
+        kernel.serve(ToolRegistry(), None, cell_timeout_s=None, end_by_force=lambda: None)
+
+        with pytest.raises(KernelStopping):
+            kernel._begin_subshells(None, None, None)
+    finally:
+        kernel.close()
 
 
 def test_usage_is_measured(kernel):
