@@ -57,7 +57,7 @@ class PolarsColumn(Column):
         if not len(present):
             return
         numbers = self._all_numbers(present)
-        fresh: pl.Series | None = None
+        fresh = present
         if numbers is None:
             fresh = self._distinct.unseen(present.unique())
             blank = _blanks(fresh)  # is never noted as seen
@@ -74,7 +74,7 @@ class PolarsColumn(Column):
         if numbers is not None:
             self._distinct.add_numbers(numbers)
             self._add_number_series(numbers, present)
-        elif fresh is not None:
+        else:
             self._add_mixed_series(present, fresh)
 
     def settle(self) -> None:
