@@ -115,6 +115,8 @@ def test_tera_templates_are_rendered(template, expected):
         ("{{ true ~ 2.0 ~ xs }}", "true2[a, 1, true, , [object]]"),
         ("{{ xs | join(sep='-') }} {{ true | as_str }}", "a-1-true--[object] true"),
         ("{{ lt ~ 1 }}{{ (lt | safe) ~ 1 }}", "&lt;1<1"),
+        ("{{ [1, 2] | reverse }} {{ 'ab' | reverse }} {{ range(end=3) }}", "[2, 1] ba [0, 1, 2]"),
+        ("{{ xs | slice(end=2) | reverse ~ range(end=1) }}", "[1, a][0]"),
     ],
 )
 def test_tera_prints_values_in_the_words_of_json(template, expected):
@@ -127,6 +129,13 @@ def test_tera_prints_values_in_the_words_of_json(template, expected):
 
 def test_jinja_prints_values_as_jinja_does():
     assert rendered("{{ true }}{{ none }}{{ 6 / 2 }}", {}, engine="jinja") == "TrueNone3.0"
+
+
+def test_jinja_prints_what_a_filter_goes_through_as_a_list():
+    """Its own text would be the place in memory."""
+    assert (
+        rendered("{{ [1, 2] | reverse }}{{ [0, 1] | select }}{{ range(2) }}", {}, engine="jinja") == "[2, 1][1][0, 1]"
+    )
 
 
 def test_a_member_comes_before_a_method_of_its_name():
@@ -216,6 +225,7 @@ def test_a_wrong_handlebars_template_is_refused_with_its_line(template, line):
         ("{{ a | nofilter }}", InvalidParameters),
         ("{% include '/etc/passwd' %}", InvalidParameters),
         ("{% extends 'x' %}", InvalidParameters),
+        ("{% break %}", InvalidParameters),
         ("{% import 'x' as y %}", InvalidParameters),
         ("{{ throw(message='no') }}", ToolExecutionError),
         ("{{ a + 'x' }}", ToolExecutionError),

@@ -45,7 +45,7 @@ class _Environment(ImmutableSandboxedEnvironment):
     def __init__(self, max_chars: int, *, is_tera: bool) -> None:
         super().__init__(
             undefined=_Missing, autoescape=True, loader=jinja2.DictLoader({}), keep_trailing_newline=True,
-            extensions=["jinja2.ext.loopcontrols", "jinja2.ext.do"], finalize=_printable,
+            extensions=["jinja2.ext.loopcontrols", "jinja2.ext.do"], finalize=_finalized,
         )  # fmt: skip
         self._max_chars = max_chars
         self._is_tera = is_tera
@@ -127,6 +127,8 @@ def render(template: str, context: Mapping[str, Any], max_chars: int, *, is_tera
             parts.append(part)
     except jinja2.TemplateError as error:
         raise _typed(error) from None
+    except SyntaxError as error:  # of the code that Jinja makes of it
+        raise InvalidParameters(f"the template is wrong: {error.msg}", field="input") from None
     except OverflowError as error:
         raise LimitExceeded(f"the template asks for too much: {error}") from None
     except RecursionError:
@@ -167,10 +169,15 @@ def _as_tera(tree: nodes.Template) -> None:
 
 
 def _printable(value: Any) -> Any:
-    """Refuse a function as text: it would show where in memory it lies."""
+    """Refuse a function as text, and print what a filter goes through as a list: both show where in memory they lie."""
     if callable(value) and not isinstance(value, jinja2.Undefined):
         raise SecurityError("a function has no text; was it meant to be called?")
-    return value
+    return list(value) if isinstance(value, range) or hasattr(type(value), "__next__") else value
+
+
+@jinja2.pass_eval_context  # else Jinja would make constants' text itself, before this is asked
+def _finalized(_: object, value: Any) -> Any:
+    return _printable(value)
 
 
 def _tera_text(value: Any) -> Any:
