@@ -353,6 +353,15 @@ def test_links_out_and_devices_refuse_the_archive(run, root, members):
     refuse(run, root, "x.tar")
 
 
+def test_a_hard_link_that_leads_out_is_told_by_its_own_name(run, root):
+    tar_of("x.tar", special("hard", tarfile.LNKTYPE, "/etc/passwd"))
+
+    with pytest.raises(ToolExecutionError) as caught:
+        run("extract", "x.tar", target_path="out")
+
+    assert caught.value.details["entry"] == "hard"
+
+
 @pytest.mark.parametrize("target", ["../../outside/secret", "/etc/passwd", "x/../../y"])
 def test_a_link_out_of_a_zip_refuses_it(run, root, target):
     info = zipfile.ZipInfo("link")

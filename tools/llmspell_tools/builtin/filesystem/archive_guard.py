@@ -160,7 +160,7 @@ class Guard:
                 a link itself.
         """
         if member.kind == "hardlink":
-            return self._checked(member.target, "its target")
+            return self._checked(member.target, "its target", of=member.name)
         stack = path.split("/")[:-1]
         out = self.refused(member.name, f"it is a link that leads out, to '{_short(member.target)}'")
         if not member.target or _problem_of(member.target):
@@ -204,16 +204,16 @@ class Guard:
         elif kind == "file":
             raise self.refused(name, "it is there twice")
 
-    def _checked(self, name: str, what: str) -> str:
-        """Return a name as a relative path without empty parts and dots."""
+    def _checked(self, name: str, what: str, of: str = "") -> str:
+        """Return a name as a relative path without empty parts and dots; errors are told ``of`` an entry, or of it."""
         problem = _problem_of(name)
         if problem:
-            raise self.refused(name, f"{what} {problem}")
+            raise self.refused(of or name, f"{what} {problem}")
         parts = [part for part in name.split("/") if part not in ("", ".")]
         if ".." in parts:
-            raise self.refused(name, f"{what} leads out of the folder")
+            raise self.refused(of or name, f"{what} leads out of the folder")
         if len(parts) > _MAX_DEPTH or any(len(part.encode()) > _MAX_NAME_BYTES for part in parts):
-            raise self.refused(name, f"{what} is too long or too deep")
+            raise self.refused(of or name, f"{what} is too long or too deep")
         return "/".join(parts)
 
 
