@@ -198,8 +198,11 @@ class RequestChannel:
     def wake(self) -> None:
         """Make `receive` return None soon; from any thread."""
         with self._wake_lock:
-            if not self._waker.closed:
-                self._waker.send(b"", zmq.NOBLOCK)
+            try:
+                if not self._waker.closed:
+                    self._waker.send(b"", zmq.NOBLOCK)
+            except zmq.Again:
+                pass  # thousands wait already
 
     @property
     def is_closed(self) -> bool:

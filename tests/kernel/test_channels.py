@@ -160,6 +160,14 @@ def test_wake_ends_a_blocked_receive(channels, name):
     assert got == [None]
 
 
+def test_wake_ups_that_nobody_takes_in_do_no_harm(channels):
+    """A debugger posts one for each thing that it wants done, also while a cell runs for hours."""
+    for _ in range(5_000):
+        channels.shell.wake()
+
+    assert channels.shell.receive() is None
+
+
 def test_hold_takes_in_what_has_arrived_and_a_wake_up_among_it(channels, context):
     client = connect(context, channels, "shell_port")
     for number in range(3):
