@@ -119,6 +119,16 @@ def test_the_report_of_several_as_lines_is_an_object_a_tool(own, capsys):
     assert [json.loads(line)["passed"] for line in out.splitlines()] == [True, False]
 
 
+def test_what_a_tool_prints_is_no_part_of_the_report(own, project, capsys):
+    four = project / "own" / "four.py"
+    four.write_text(four.read_text().replace("    return text", "    print('noise')\n    return text"))
+
+    _, out, err = answer(["right", *own, "--output", "json"], capsys)
+
+    assert json.loads(out)["passed"] is True
+    assert "noise" in err
+
+
 def test_verbose_shows_every_example(own, capsys):
     _, out, _ = answer(["right", "bare", "--verbose", *own], capsys)
 

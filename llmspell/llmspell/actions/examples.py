@@ -117,9 +117,13 @@ def check_examples(
 def _reports(registry: ToolRegistry | RemoteTools, tools: Sequence[Tool]) -> Iterator[Report]:
     for tool in tools:
         # What is no registry runs them itself: their files have to be where the tool is.
-        yield Report(
-            tool, [*(each_example(registry, tool) if isinstance(registry, ToolRegistry) else registry.examples(tool))]
-        )
+        examples = each_example(registry, tool) if isinstance(registry, ToolRegistry) else registry.examples(tool)
+        shown, sys.stdout = sys.stdout, sys.stderr  # what somebody's tool prints is no part of the report
+        try:
+            report = Report(tool, [*examples])
+        finally:
+            sys.stdout = shown
+        yield report
 
 
 def _one(report: Report, style: str, *, verbose: bool) -> int:
