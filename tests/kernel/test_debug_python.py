@@ -12,6 +12,9 @@ import pytest
 from dap_client import PATIENCE_S, DapClient, Refused
 from jupyter_debug_client import KernelProcess
 
+from llmspell_kernel.debug.python.limit import Limit, TookTooLongError
+from llmspell_kernel.debug.python.tracer import visit
+
 pytestmark = pytest.mark.subprocess
 
 GREET = '''from llmspell_tools.definition import tool
@@ -349,6 +352,27 @@ def test_a_breakpoint_that_cannot_stop_says_why(dap, calls, tools, path, line, r
     assert not points[0]["verified"]
     assert reason in points[0]["message"]
     assert dap.end() == 0
+
+
+def test_an_expression_that_loops_in_a_tool_is_ended(dap, calls, greet):
+    dap.start(program=calls, lines={greet: [{"line": 5, "condition": "text == 'hello ann'"}]})
+    dap.stop("breakpoint")
+
+    endless = "while True: pass"
+    assert "took longer" in dap.refused("evaluate", expression=endless, frameId=dap.stack[0]["id"], context="repl")
+    assert dap.evaluate("text") == "'hello ann'"
+    dap.go()
+    assert dap.end() == 0
+    assert dap.output() == "HELLO ANN!\nHELLO BOB!\n"
+
+
+def test_a_condition_that_loops_is_ended(monkeypatch):
+    monkeypatch.setattr("llmspell_kernel.debug.python.limit.LIMIT_S", 0.01)
+    bounded = Limit("/nowhere/debugpy", visit.__code__).bound(lambda numbers: [each + 0 for each in numbers])
+
+    assert bounded(range(3)) == [0, 1, 2]
+    with pytest.raises(TookTooLongError, match=r"longer than 0\.01 s"):
+        bounded(iter(int, 1))
 
 
 def test_lines_where_a_python_file_can_stop_are_told(dap, calls, greet):

@@ -6,6 +6,7 @@ from queue import SimpleQueue
 from threading import Event, Lock, Thread
 
 from llmspell_kernel.debug.protocol import RequestFailed
+from llmspell_kernel.debug.python import limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from llmspell_kernel.debug.peer import Peer
     from llmspell_tools.types import JsonObject
 
-_PATIENCE_S = 10.0
+#: How often a computation that has had its time is made to raise: it may catch that.
+_ENDINGS = 80
 _WAKE_S, _WAKES = 0.003, 60
 
 
@@ -32,13 +34,19 @@ class _Reply:
         self.message = message
         self._done.set()
 
-    def wait(self, wake: Callable[[], None]) -> bool:
-        """Wait for it, and call `wake` now and then at first; tell whether it has come."""
+    def wait(self, wake: Callable[[], None], end: Callable[[], None]) -> bool:
+        """Wait for it, call `wake` now and then at first, and `end` when it is late; tell whether it has come."""
         for _ in range(_WAKES):
             if self._done.wait(_WAKE_S):
                 return True
             wake()
-        return self._done.wait(_PATIENCE_S)
+        wait_s = limit.LIMIT_S
+        for _ in range(_ENDINGS):
+            if self._done.wait(wait_s):
+                return True
+            wait_s = limit.LOOK_S
+            end()
+        return self._done.wait(limit.LOOK_S)
 
 
 class Connection:
@@ -48,10 +56,14 @@ class Connection:
         peer: The other end.
         heard: Takes an event, name and body; may send requests.
         wake: Called while a response does not come.
+        end: Ends what is computed for one that takes too long.
     """
 
-    def __init__(self, peer: Peer, heard: Callable[[str, JsonObject], None], wake: Callable[[], None]) -> None:
+    def __init__(
+        self, peer: Peer, heard: Callable[[str, JsonObject], None], wake: Callable[[], None], end: Callable[[], None]
+    ) -> None:
         self._wake = wake
+        self._end = end
         self._peer = peer
         self._heard = heard
         self._lock = Lock()
@@ -73,7 +85,7 @@ class Connection:
         """
         reply = _Reply()
         number = self._send(command, arguments, reply.take)
-        if not reply.wait(self._wake):
+        if not reply.wait(self._wake, self._end):
             self._replies.pop(number, None)
             raise RequestFailed("evaluation", f"debugpy does not answer '{command}'")
         if reply.message.get("success") is not True:

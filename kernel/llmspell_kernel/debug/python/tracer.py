@@ -20,6 +20,7 @@ from threading import Lock, Thread
 from llmspell_kernel.debug.peer import SocketPeer
 from llmspell_kernel.debug.protocol import RequestFailed
 from llmspell_kernel.debug.python.connection import Connection
+from llmspell_kernel.debug.python.limit import Limit
 from llmspell_kernel.debug.python.rules import rules
 
 TYPE_CHECKING = False
@@ -54,11 +55,14 @@ class Tracer:
     """The debugpy of this process; made by `shared`."""
 
     def __init__(self) -> None:
-        self._server, peer, token, expected = _connected()
+        self._server, folder, peer, token, expected = _connected()
         self._wake: Callable[[], None] = _nothing
-        self._connection = Connection(peer, self._heard, self.wake)
+        self._connection = Connection(peer, self._heard, self.wake, self._end_question)
         self._connection.open()
         self._debugger = self._server.get_global_debugger()
+        self._limit = Limit(folder, visit.__code__)
+        for name in ("handle_breakpoint_condition", "handle_breakpoint_expression"):
+            setattr(self._debugger, name, self._limit.bound(getattr(self._debugger, name)))
         # Its own way looks at the frames of all threads at each change, and leaves them, and what they hold, to the
         # garbage collector. Lua's values must not be kept like that; and the thread that is traced is known.
         self._debugger.set_tracing_for_untraced_contexts = self._trace_stopped
@@ -122,6 +126,11 @@ class Tracer:
     def wake(self) -> None:
         """Let the stopped thread look for orders: it takes one, and sleeps 0.2 s before it obeys or takes the next."""
         self._wake()
+
+    def _end_question(self) -> None:
+        """End what the stopped thread computes."""
+        if self.stopped:
+            self._limit.look(self.stopped)
 
     def _trace_stopped(self, **_: object) -> None:
         """Let new breakpoints hold in the functions that are stopped; called by debugpy when some were changed."""
@@ -196,8 +205,8 @@ def visit() -> None:
         _shared.visit()
 
 
-def _connected() -> tuple[Any, SocketPeer, str, str]:
-    """Return pydevd, connected to us; with the tokens that it wants to see, and shows."""
+def _connected() -> tuple[Any, str, SocketPeer, str, str]:
+    """Return pydevd, connected to us, and its folder; with the tokens that it wants to see, and shows."""
     server, folder = _imported()
     token, expected = secrets.token_hex(16), secrets.token_hex(16)
     accepted: list[socket.socket] = []
@@ -218,7 +227,7 @@ def _connected() -> tuple[Any, SocketPeer, str, str]:
         raise RequestFailed("unable", "debugpy does not connect")
     # Each message goes out in two parts: without this the second waits for an acknowledgement, 40 ms.
     debugger.writer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return server, SocketPeer(accepted[0]), token, expected
+    return server, folder, SocketPeer(accepted[0]), token, expected
 
 
 def _nothing() -> None:
