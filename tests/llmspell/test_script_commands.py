@@ -227,6 +227,20 @@ def test_bytes_that_are_no_text_pass_through(script, project):
     assert done.stdout == b"\xff\xfe\n"
 
 
+def test_what_a_tool_in_python_prints_stays_out_of_the_json(script, project, capfd):
+    (project / "own").mkdir()
+    (project / "own" / "loud.py").write_text(
+        "from llmspell_tools.definition import tool\n\n"
+        "@tool(name='loud')\ndef loud() -> int:\n    'Count.'\n    print('noise')\n    return 1\n"
+    )
+    script("return Tool.execute('loud', {}).data")
+
+    status, out, err = answer(["run", "script.lua", "--tools-dir", "own", "--output", "json"], capfd)
+
+    assert (status, json.loads(out)["value"]) == (0, 1)
+    assert err == "noise\n"
+
+
 @pytest.mark.subprocess
 def test_bytes_that_are_no_text_stay_json(script, project):
     (project / "script.lua").write_bytes(b'print("\xff")')

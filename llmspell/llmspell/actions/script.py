@@ -49,7 +49,7 @@ if TYPE_CHECKING:
             """See `LuaEngine.execute`."""
             ...
 
-        def interrupt(self) -> None:
+        def interrupt(self) -> object:
             """Stop it; any thread."""
             ...
 
@@ -285,7 +285,13 @@ def _watched(
 
 def _execute(engine: Runner, source: Source, console: Console, style: str, timeout_s: float | None) -> int:
     try:
-        execution = _executed(engine, source, style, timeout_s)
+        shown = sys.stdout
+        if style in JSON_FORMATS:
+            sys.stdout = sys.stderr  # what a tool in Python prints does not come through the engine
+        try:
+            execution = _executed(engine, source, style, timeout_s)
+        finally:
+            sys.stdout = shown
     except LlmspellError as error:
         if isinstance(error, ToolTimeout) and timeout_s is not None:
             error.message = f"stopped after {timeout_s:g} s; --timeout or [lua] timeout_seconds gives it more time"
