@@ -4,9 +4,10 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
-from dap_client import PATIENCE_S, DapClient
+from dap_client import PATIENCE_S, DapClient, Refused
 
 pytestmark = pytest.mark.subprocess
 
@@ -300,6 +301,21 @@ def test_a_terminal_that_does_not_open_fails_the_launch(start, connect, script):
     editor.request("initialize", adapterID="llmspell", supportsRunInTerminalRequest=True)
 
     assert "no terminal here" in editor.refused("launch", program=script("print(1)"), console="integratedTerminal")
+
+
+def test_a_client_may_leave_while_its_terminal_does_not_open(start, connect, script):
+    adapter = start("debug-adapter")
+    editor = connect(adapter)
+    asked = threading.Event()
+    editor.answer_requests = lambda _: asked.set()
+    editor.request("initialize", adapterID="llmspell", supportsRunInTerminalRequest=True)
+    launch = editor.post("launch", program=script("print(1)"), console="integratedTerminal")
+    assert asked.wait(5)
+
+    assert editor.request("disconnect") == {}
+    with pytest.raises(Refused, match="it has gone"):
+        editor.answer(launch)
+    assert adapter.end() == (0, "")
 
 
 def test_the_adapter_serves_tcp_clients_one_after_another(start, connect, script):

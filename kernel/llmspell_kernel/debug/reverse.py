@@ -70,6 +70,11 @@ class Reverse:
         if waiting is not None:
             waiting(message)
 
+    def give_up(self) -> None:
+        """Take what was not answered for refused: the client goes; any thread."""
+        for number in list(self._replies):
+            self.take({"request_seq": number, "success": False, "message": "it has gone"})
+
 
 def _reason(answer: JsonObject) -> str:
     message = answer.get("message")

@@ -63,6 +63,7 @@ class DebugSession:
         self._seq = 0
         self._outlet = Outlet()
         self._closed = Event()
+        self._is_leaving = False
         self._relay: Relay | None = None
         #: Requests to the client.
         self.reverse = Reverse(self._write, lambda: self._seq + 1)
@@ -95,6 +96,8 @@ class DebugSession:
             if self._relay is None or not self._relay.replied(message):
                 self.reverse.take(message)
             return
+        if isinstance(message, dict) and message.get("command") == "disconnect":
+            self._give_up()
         self._queue.put(lambda: self._answer(message))
 
     def post_unreadable(self, reason: str) -> None:
@@ -103,6 +106,7 @@ class DebugSession:
 
     def close(self) -> None:
         """The client has gone: its breakpoints go, a launched program ends, any other goes on."""
+        self._give_up()
         self._queue.put(self._leave)
         self._queue.put(None)
 
@@ -115,6 +119,15 @@ class DebugSession:
     def wait_closed(self, timeout_s: float) -> None:
         """Wait until the session is over."""
         self._closed.wait(timeout_s)
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the client has gone or is about to: nothing of it is worth waiting for."""
+        return self._is_leaving
+
+    def _give_up(self) -> None:
+        self._is_leaving = True
+        self.reverse.give_up()
 
     @property
     def is_closed(self) -> bool:

@@ -34,6 +34,7 @@ _LOOPBACK = "127.0.0.1"
 _CHUNK = 65536
 #: Seconds that a terminal may take to open and start the program.
 _PATIENCE_S = 30.0
+_LOOK_S = 0.2
 _KINDS = {"integratedTerminal": "integrated", "externalTerminal": "external"}
 
 
@@ -54,7 +55,7 @@ def peer_in_terminal(session: DebugSession, arguments: Arguments) -> SocketPeer 
         if command is None:
             return None
         _ask(session, arguments, command, token)
-        return SocketPeer(_accepted(listener, token))
+        return SocketPeer(_accepted(session, listener, token))
 
 
 def _ask(session: DebugSession, arguments: Arguments, command: Sequence[str], token: str) -> None:
@@ -72,13 +73,15 @@ def _ask(session: DebugSession, arguments: Arguments, command: Sequence[str], to
     session.reverse.ask("runInTerminal", asked, _PATIENCE_S)
 
 
-def _accepted(listener: socket.socket, token: str) -> socket.socket:
+def _accepted(session: DebugSession, listener: socket.socket, token: str) -> socket.socket:
     end = monotonic() + _PATIENCE_S
+    listener.settimeout(_LOOK_S)
     while True:
-        listener.settimeout(max(end - monotonic(), 0.01))
         try:
             peer, _ = listener.accept()
         except OSError as error:
+            if isinstance(error, TimeoutError) and monotonic() < end and not session.is_leaving:
+                continue
             text = "the program in the terminal did not call back; its terminal says why"
             raise RequestFailed("program", text, show=True) from error
         peer.settimeout(2)
