@@ -177,8 +177,8 @@ def finish(act: Callable[[Options], int], options: Options) -> int:
         return status
     except BrokenPipeError:
         return _quiet_exit(_BROKEN_PIPE)
-    except KeyboardInterrupt:
-        return _interrupted()
+    except KeyboardInterrupt as error:
+        return _interrupted(getattr(error, "exit_status", 130))  # another signal than Ctrl-C's says so
     except BaseException as error:  # noqa: BLE001 - the CLI's own top: told apart and reported in `failures`
         from llmspell.failures import report  # only where something failed
 
@@ -205,11 +205,11 @@ def leave(status: int) -> NoReturn:
     sys.exit(status)
 
 
-def _interrupted() -> int:
+def _interrupted(status: int = 130) -> int:
     from llmspell.output import note
 
     note("Interrupted")
-    return _quiet_exit(130)
+    return _quiet_exit(status)
 
 
 def _quiet_exit(status: int) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 
@@ -370,3 +372,38 @@ def test_search_finds_what_was_meant(capsys):
 
     assert (status, json.loads(out)) == (0, ["hash-calculator"])
     assert err == "No tool matches 'hsah'; these match 'hash':\n"
+
+
+WRITER = """
+import sys, time
+from llmspell_tools import files
+from llmspell_tools.definition import ToolContext, tool
+
+@tool(name="writer")
+def writer(context: ToolContext) -> None:
+    'Write, and take long.'
+    with files.write_atomic(context.policy, "out.txt", context.tool) as file:
+        file.write(b"half")
+        file.flush()
+        print("begun", file=sys.stderr, flush=True)
+        time.sleep(30)
+"""
+
+
+@pytest.mark.subprocess
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_call_and_leaves_nothing_half_written(number, project):
+    """Also `timeout 10 llmspell ...`, and a terminal that is closed."""
+    (project / "own").mkdir()
+    (project / "own" / "writer.py").write_text(WRITER)
+    words = ["tool", "invoke", "writer", "--tools-dir", "own"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "llmspell", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "begun\n"
+        process.send_signal(number)
+        out, err = process.communicate(timeout=5)
+
+    assert (process.returncode, out, err) == (128 + number, "", "Interrupted\n")
+    assert sorted(os.listdir()) == [".git", "own"]

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from llmspell.options import Options
     from llmspell_tools.definition import Tool, ToolResult
     from llmspell_tools.types import JsonObject, JsonValue
+if TYPE_CHECKING:
+    import signal as _signal
+else:
+    import _signal  # the C half: `signal` itself imports enum
 
 #: Codes of a failed envelope that are not the tool's own failure: the policy, the time and the person said no.
 _STOPPED_BY_OTHERS = ("permission_denied", "timeout", "cancelled")
@@ -62,10 +66,13 @@ def invoke(
             name = tool.name
             values = _values(tool, params, words[1:])
             shown, sys.stdout = sys.stdout, sys.stderr  # what somebody's tool prints is no result
+            taken = _take_signals()
             try:
                 context = registry.context(progress=bar, ask=assembly.asker(options))
                 result = registry.invoke(name, values, context=context, timeout_s=timeout_s)
             finally:
+                for number in taken:
+                    _signal.signal(number, _signal.SIG_DFL)
                 sys.stdout = shown
                 if bar is not None:
                     bar.clear()
@@ -82,6 +89,36 @@ def invoke(
             error.message += f"; `llmspell tool info {name}` describes them all"
         raise
     return _failure_status(result) if is_failure(result.output) else 0
+
+
+class Ended(KeyboardInterrupt):
+    """SIGTERM or SIGHUP came while a tool ran: it ends as at Ctrl-C, so that nothing half written stays.
+
+    Args:
+        number: Of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        #: Of a process that this signal ended.
+        self.exit_status = 128 + number
+
+
+def _take_signals() -> list[int]:
+    """Have the signals that would end the process raise `Ended`, once; return those that were taken."""
+    numbers = [getattr(_signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(_signal, name)]
+    taken = [number for number in numbers if _signal.getsignal(number) == _signal.SIG_DFL]
+    try:
+        for number in taken:
+            _signal.signal(number, _end)
+    except ValueError:  # on another thread than the main one they are not ours
+        return []
+    return taken
+
+
+def _end(number: int, _frame: object) -> None:
+    _signal.signal(number, _signal.SIG_DFL)  # a second one does not wait for the first
+    raise Ended(number)
 
 
 def _failure_status(result: ToolResult) -> int:
