@@ -215,6 +215,13 @@ def test_completions(dap, script):
     assert ("upper", 1 + len("string."), 0) in complete("string.")
 
 
+def test_a_function_without_a_name_is_called_by_its_file_and_line(dap, script):
+    path = script("pcall(function()\n  local x = 1\n  return x\nend)\n")
+    dap.start(program=path, lines={path: [2]})
+
+    assert dap.stop() == [("function <script.lua:1>", 2), ("main chunk", 1)]
+
+
 def test_a_deep_stack_comes_by_pages(dap, script):
     path = script(
         "local function f(n)\n  if n == 0 then\n    return 0\n  end\n  return 1 + f(n - 1)\nend\nprint(f(3000))\n"

@@ -50,10 +50,15 @@ local function first_level(co)
   return 0
 end
 
+-- A chunk's name where there is little room: of a file without its folders.
+local function short_name(info)
+  return match(info.source, "^@.-([^/\\]+)$") or info.short_src
+end
+
 local function name_of(info)
   if info.what == "main" then return "main chunk" end
   if info.name and info.namewhat ~= "" then return info.name end
-  return format("function <%s:%d>", info.short_src, info.linedefined)
+  return format("function <%s:%d>", short_name(info), info.linedefined)
 end
 
 -- Finds the next visible levels of a thread, until there are `wanted`; whether there may be more.
@@ -98,7 +103,7 @@ local function thread_name(id, co)
   if co == main then return "main" end
   local level = find_levels(co, 1)[1]
   local info = level and getinfo(co, level, "Sl")
-  return format("coroutine %d (%s%s)", id, status(co), info and format(", %s:%d", info.short_src, info.currentline) or "")
+  return format("coroutine %d (%s%s)", id, status(co), info and format(", %s:%d", short_name(info), info.currentline) or "")
 end
 
 -- Returns three for each thread that has begun and is not dead, or has just died of the error that stopped it: id, name,
