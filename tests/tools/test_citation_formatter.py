@@ -7,6 +7,7 @@ import json
 import pytest
 
 from llmspell_tools.errors import InvalidParameters, LimitExceeded, LlmspellError
+from llmspell_tools.media import resolve
 from llmspell_tools.registry import ToolRegistry
 
 BIBTEX = r"""
@@ -372,3 +373,14 @@ def test_bytes_that_are_no_text_are_named(tmp_path, monkeypatch):
     with pytest.raises(InvalidParameters, match="not UTF-8") as caught:
         run(input_file="a.bib")
     assert caught.value.details["field"] == "input_file"
+
+
+def test_people_see_citations_and_references():
+    registry = ToolRegistry()
+    result = registry.invoke("citation-formatter", {"input": BIBTEX, "format": "bibtex", "cite_keys": "knuth"})
+
+    citations, references = [table for item in result.media if (table := resolve(item, result.output))]
+
+    assert (citations.columns, citations.rows) == (["key", "citation"], [["knuth", "(Knuth, 1997)"]])
+    assert references.columns == ["reference"]
+    assert references.rows == [["Knuth, D. E. (1997). The Art of Computer Programming. Addison-Wesley."]]

@@ -34,7 +34,10 @@ _BIBTEX = (
 )
 
 _TABLES = {
-    "format_citation": table("result.result.citations", "key", "citation"),
+    "format_citation": [
+        *table("result.result.citations", "key", "citation", title="Citations"),
+        *table("result.result.reference_list", "reference", title="References"),
+    ],
     "validate_bibliography": table("result.result.validation_results", "key", "entry_type", "valid", "issues"),
 }
 _RESULTS = {
