@@ -189,6 +189,7 @@ def test_breakpoints_hold_after_an_interrupt_and_a_reset(lines, project):
 @pytest.mark.parametrize(
     ("line", "told"),
     [("debug:step", "nothing is stopped"), ("debug:locals", "nothing is stopped"), ("debug:foo", "no command 'foo'"),
+     ("debug:brek 2", "no command 'brek'; did you mean 'break'?"),
      ("debug:break In[9]:1", "session; before a cell runs, debug:break LINE is for"),
      ("debug:break 1:2:x", "wants LINE"),
      ("debug:break abc def", "'def' says not when to stop; it goes: debug:break PLACE [if COND"),
@@ -203,6 +204,13 @@ def test_a_wrong_command_says_what_is_wrong(line, told, lines):
 
     assert status == 1
     assert told in err
+
+
+def test_a_mistyped_command_in_a_stopped_cell_is_no_silent_nil(lines):
+    _, _, err = lines("debug:break 3", *LOOP, "contnue", "nothing_like_it", "delete 1", "c")
+
+    assert 1 == err.count("is no command and no variable")
+    assert "'contnue' is no command and no variable; did you mean 'continue'?" in err
 
 
 def test_a_wrong_condition_is_refused_in_a_stopped_cell_too(lines):

@@ -231,8 +231,10 @@ class Debugging:
         if command is None:
             if not may_evaluate:
                 name = line.partition(" ")[0]
-                raise InvalidParameters(f"the debugger has no command '{name}'; debug:help lists them")
+                raise InvalidParameters(f"the debugger has no command '{name}'{_like(name)}; debug:help lists them")
             self.show_value(line)
+            if line.isidentifier() and (hint := _like(line)) and self.place().value(line) == "nil":
+                self.screen.error(f"'{line}' is no command and no variable{hint}; help lists the commands")
             return False
         command.run(self, rest)
         return command.names[0] in GOES_ON
@@ -281,3 +283,9 @@ class Debugging:
     def show_value(self, expression: str) -> None:
         """Show all of a value."""
         self.screen.line(self.place().value(expression, is_whole=True))
+
+
+def _like(word: str) -> str:
+    from llmspell_tools.nearest import did_you_mean  # only for mistakes
+
+    return did_you_mean(word, [name for command in COMMANDS for name in command.names if len(name) > 1])
