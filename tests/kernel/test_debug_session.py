@@ -76,6 +76,19 @@ def test_conditions_hits_and_log_points(dap, script):
     assert dap.output("console") == "total is 12\n"
 
 
+def test_a_hit_condition_that_is_none_says_so(dap, script):
+    path = script("print(1)\nprint(2)")
+    points = dap.start(
+        program=path, lines={path: [{"line": 1, "hitCondition": "often"}, {"line": 2, "hitCondition": "9"}]}
+    )
+
+    assert "'often' is none" in points[0]["message"]
+    assert "message" not in points[1]
+    dap.stop("breakpoint")
+    dap.go()
+    assert dap.end() == 0
+
+
 def test_function_breakpoints(dap, script):
     path = script(CODE)
     points = dap.start(program=path, functions=["area", "nosuch"])

@@ -18,6 +18,7 @@ from llmspell_kernel.debug.protocol import Arguments, RequestFailed, failure_bod
 from llmspell_kernel.debug.requests import HANDLERS, UNINITIALIZED
 from llmspell_kernel.debug.reverse import Reverse
 from llmspell_kernel.debug.sources import Sources
+from llmspell_kernel.lua.debugger.messages import hit_condition
 from llmspell_kernel.lua.debugger.stops import NotStopped
 from llmspell_tools.errors import LlmspellError
 
@@ -211,6 +212,9 @@ class DebugSession:
         if point.reason:
             shown["message"] = point.reason
             shown["reason"] = "failed" if not point.is_verified else "pending"
+        elif point.wish.hit_condition and not hit_condition(point.wish.hit_condition)[0]:
+            text = f"the hit condition '{point.wish.hit_condition}' is none, so every hit counts; write 5, == 5 or % 5"
+            shown["message"] = text
         return shown
 
     def offer_child(self, configuration: JsonObject, refused: Callable[[str], None]) -> None:
