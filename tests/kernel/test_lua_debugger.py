@@ -249,6 +249,16 @@ def test_steps_follow_a_coroutine_out_and_in(bench):
 
 
 @pytest.mark.parametrize(
+    ("modes", "lines"), [(["out", "over"], [2, 6, 7]), (["over", "in", "in", "in"], [2, 6, 3, 6, 7])]
+)
+def test_a_step_out_of_a_coroutine_stops_in_the_middle_of_the_line_that_resumed_it(bench, modes, lines):
+    code = "local next_one = coroutine.wrap(function()\n  coroutine.yield(1)\n  coroutine.yield(2)\nend)\n"
+    code += "\nprint(next_one() + next_one())\nprint(3)\n"
+
+    assert [line for _, line in bench.run(code, points=[2], modes=modes)] == lines
+
+
+@pytest.mark.parametrize(
     ("code", "line"),
     [
         ("table.sort({ 3, 1, 2 }, function(a, b)\n  return a < b\nend)", 2),

@@ -105,9 +105,10 @@ end
 function native.on_instruction()
   local wanted = step
   if not wanted or not wanted.arrival then return end
-  local arrival = wanted.arrival
+  local info, arrival = getinfo(3, "Sl"), wanted.arrival
+  if info.source == OWN then return end -- `on_hook` comes again
   wanted.arrival = nil
-  if running() == wanted.co and getinfo(3, "l").currentline == arrival then
+  if (not wanted.co or running() == wanted.co) and info.currentline == arrival then
     just_stopped = nil
     host.stepped(api, wanted.reason)
   end
@@ -165,10 +166,21 @@ function native.entering(co)
   if native.hook_mask ~= "" then native.register_hook(co) end
 end
 
--- A coroutine has yielded or ended: a step that waited for its next line goes on where it was resumed.
+-- A coroutine has yielded or ended: a step that waited for its next line ends where it was resumed, perhaps in the
+-- middle of the line.
 function native.leaving(co)
-  if step and step.co == co then step.mode, step.co = "in", nil end
   if native.hook_mask ~= "" then hook_here(native.hook_mask) end
+  if not step or step.co ~= co then return end
+  step.mode, step.co = "in", nil
+  for level = 2, 10 do
+    local info = getinfo(level, "Sl")
+    if not info then return end
+    if info.what ~= "C" and info.source ~= OWN then
+      step.arrival = info.currentline
+      sethook(native.on_hook, native.hook_mask, 1)
+      return
+    end
+  end
 end
 
 -- Errors --------------------------------------------------------------------------------------------------------------
