@@ -70,6 +70,7 @@ READERS = [
     ("diff-calculator", "new_file", {"old_file": "good.csv"}, "secret.csv"),
     ("template-creator", "input_file", {"context": {}}, "secret.csv"),
     ("template-creator", "context_file", {"input": "{{ value }}"}, "secret.json"),
+    ("text-manipulator", "input_file", {"operation": "uppercase"}, "secret.csv"),
 ]
 WRITERS = [
     ("file-operations", "path", {"operation": "write", "input": "overwritten"}),
@@ -94,6 +95,7 @@ WRITERS = [
     ("base64-encoder", "output_file", {"operation": "decode", "input": "aGVsbG8="}),
     ("diff-calculator", "output_file", {"old_text": "a\n", "new_text": "b\n"}),
     ("template-creator", "output_file", {"input": "hello"}),
+    ("text-manipulator", "output_file", {"operation": "uppercase", "input": "hello"}),
 ]
 #: How to name something outside from the current folder; `{out}` is the outside folder.
 ROUTES = [

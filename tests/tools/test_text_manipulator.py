@@ -132,6 +132,37 @@ def test_an_array_is_only_for_join():
         answer("trim", ["a"])
 
 
+def test_text_and_result_may_be_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    registry = ToolRegistry()
+    (tmp_path / "in.txt").write_text("\ufeffé b\n", encoding="utf-8")
+    call = {"operation": "uppercase", "input_file": "in.txt"}
+
+    shown = registry.invoke("text-manipulator", call).output
+    written = registry.invoke("text-manipulator", {**call, "output_file": "out.txt"}).output
+
+    assert shown["result"] == {
+        "result": "É B\n", "operation": "uppercase", "original_length": 4, "result_length": 4,
+    }  # fmt: skip
+    assert written == {
+        "operation": "uppercase", "success": True, "message": "Wrote 5 bytes to out.txt",
+        "metadata": {"file_path": "out.txt", "file_size": 5, "original_length": 4},
+    }  # fmt: skip
+    assert (tmp_path / "out.txt").read_text(encoding="utf-8") == "É B\n"
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"input": "a", "input_file": "a.txt"}, {"input": "a", "output_file": "out.txt", "options": {"x": 1}}]
+)
+def test_a_wrong_source_writes_nothing(given, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("a")
+    with pytest.raises(InvalidParameters):
+        ToolRegistry().invoke("text-manipulator", {"operation": "trim", "output_file": "out.txt", **given})
+
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
 @pytest.mark.parametrize(
     ("operation", "text", "options"),
     [

@@ -7,6 +7,7 @@ substring in bytes of UTF-8, as Lua's `string.find` gives them; a position insid
 from __future__ import annotations
 
 from llmspell_tools.builtin.options import check_options
+from llmspell_tools.builtin.sources import decoded, encoded, read_file, write_file
 from llmspell_tools.builtin.utility import text_operations
 from llmspell_tools.definition import ToolContext, tool
 from llmspell_tools.envelope import envelope
@@ -46,7 +47,7 @@ def _returns() -> JsonObject:
     result = record(
         {"result": "string", "operation": "string", "original_length": "integer", "result_length": "integer"}
     )
-    return envelope_schema(dict.fromkeys(_OPERATIONS, result), failures={})
+    return envelope_schema({f"{name}?": result for name in _OPERATIONS}, failures={})
 
 
 @tool(
@@ -54,7 +55,7 @@ def _returns() -> JsonObject:
     category="utility",
     level="safe",
     parameter_aliases={"action": "operation", "text": "input", "content": "input"},
-    annotations={"read_only": True, "destructive": False, "idempotent": True, "open_world": False},
+    annotations={"read_only": False, "destructive": False, "idempotent": True, "open_world": False},
     settings={"max_text_chars": 50_000_000},
     examples=(
         {
@@ -77,29 +78,46 @@ def _returns() -> JsonObject:
             "params": {"operation": "snake_case", "input": "HelloWorld"},
             "result": {"result": {"result": "hello_world"}},
         },
+        {
+            "description": "From a file into another one",
+            "files": {"notes.txt": "one two three\n"},
+            "params": {
+                "operation": "word_wrap",
+                "input_file": "{folder}/notes.txt",
+                "output_file": "{folder}/narrow.txt",
+                "options": {"width": 8},
+            },
+            "result": {"success": True, "metadata": {"file_path": "{folder}/narrow.txt", "file_size": 14}},
+        },
     ),
     returns=_returns,
 )
 def text_manipulator(
     context: ToolContext,
     *,
-    input: str | list[str],
     operation: Literal[
         "uppercase", "lowercase", "reverse", "trim", "replace", "substring", "split", "join", "snake_case",
         "camel_case", "pascal_case", "sanitize", "truncate", "indent", "dedent", "normalize_whitespace", "word_wrap",
     ],
+    input: str | list[str] | None = None,
     options: Annotated[dict[str, JsonValue] | None, _OPTION_SCHEMA] = None,
+    input_file: str | None = None,
+    output_file: str | None = None,
 ) -> JsonObject:  # fmt: skip
     """Change a text: case, trimming, replacing, splitting, joining, wrapping, indenting, naming styles.
 
     Args:
+        operation: What to do with the text.
         input: The text; for join the parts, as a JSON array in a string or as an array of strings.
-        operation: What to do with it.
         options: What the operation needs to know; see each option for the operation that takes it.
+        input_file: Path of a file with the text instead, in UTF-8.
+        output_file: Path of a file for the result, which is then not in the answer.
     """
     given = check_options(operation, options, _TAKES, _NEEDS)
     settings: Mapping[str, Any] = context.settings
     limit: int = settings["max_text_chars"]
+    if input is None or input_file is not None:
+        input = _text_of(context, input, input_file)
     if isinstance(input, list):
         if operation != "join":
             raise InvalidParameters(
@@ -112,11 +130,24 @@ def text_manipulator(
     _check_size(length, limit)
     result = _OPERATIONS[operation](_Call(input, given, limit, context.check))
     _check_size(len(result), limit)
+    if output_file is not None:
+        content = encoded(result, "input")
+        write_file(context, output_file, content)
+        facts: JsonObject = {"file_path": output_file, "file_size": len(content), "original_length": length}
+        return envelope(operation, None, f"Wrote {len(content)} bytes to {output_file}", facts)
     return envelope(
         operation,
         {"result": result, "operation": operation, "original_length": length, "result_length": len(result)},
         f"Text {operation} operation completed",
     )
+
+
+def _text_of(context: ToolContext, text: str | list[str] | None, path: str | None) -> str:
+    if path is None:
+        raise InvalidParameters("Missing required parameter 'input' (or 'input_file')", field="input")
+    if text is not None:
+        raise InvalidParameters("give either 'input' (a text) or 'input_file' (a path), not both", field="input")
+    return decoded(read_file(context, path, "max_text_chars"), "input_file", path)
 
 
 def _check_size(chars: int, limit: int) -> None:
