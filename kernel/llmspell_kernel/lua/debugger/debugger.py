@@ -252,7 +252,9 @@ class LuaDebugger:
             try:
                 function(*args)
             except BaseException as error:  # noqa: BLE001 - it is reported, and the script's own faults are no Python
-                report("the debugger failed", error)
+                run = self._bridge.run
+                if run is None or run.reason is None:  # else the run was stopped just here, and unwinds
+                    report("the debugger failed", error)
 
         return guarded
 
@@ -303,11 +305,13 @@ class LuaDebugger:
         api["halt"]()
         self._bridge.output.flush()
         mode = self._waiting.wait(api, run, stop, lambda: listener.stopped(stop))
-        if mode is not None and run.reason is None:
-            self._stepping = run
-            api["go_on"](mode)
-            self._safe_points.press()  # for what came meanwhile: a pause, say; going on has set the hooks anew
-        listener.resumed(mode or "continue")
+        try:
+            if mode is not None and run.reason is None:
+                self._stepping = run
+                api["go_on"](mode)
+                self._safe_points.press()  # for what came meanwhile: a pause, say; going on has set the hooks anew
+        finally:  # an interrupt may be raised in it
+            listener.resumed(mode or "continue")
 
     # --- owner thread: breakpoints ---------------------------------------------------------------------------------
 
