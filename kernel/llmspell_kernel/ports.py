@@ -3,7 +3,7 @@
 Who may touch what:
 - `Publisher` (iopub): publish from any thread, under its lock, which is all that libzmq asks for.
 - `ServicePort` (heartbeat, and the file descriptors handed in): on the service thread.
-- `StdinChannel`: on the main thread, which reads it only while it waits for an answer (`stdin`).
+- `StdinChannel`: on the main thread, which reads it only while it waits for an answer (`stdin`), under its lock.
 """
 
 from __future__ import annotations
@@ -89,29 +89,46 @@ class StdinChannel:
     def __init__(self, socket: ByteSocket, transport: tuple[framing.Send, framing.Receive]) -> None:
         self._socket = socket
         self._send, self._receive = transport
+        #: Held while the socket is used: main may be interrupted while the thread of `send` is at work.
+        self._lock = threading.Lock()
         #: Called before a question is sent: what was said before it must leave before it.
         self.before_send: Callable[[], None] = _do_nothing
 
     def send(self, frames: Frames) -> bool:
-        """Send; False where the client in the first frame is not connected or does not read."""
+        """Send; False where the client in the first frame is not connected or does not read.
+
+        On a thread of its own, where nothing is interrupted. On main SIGINT may raise in the middle of a message, and
+        the socket would take the next question, of another client perhaps, for the rest of this one: lost, for ever.
+        """
+        outcomes: list[bool | zmq.ZMQError] = []
+        sender = threading.Thread(target=self._send_whole, args=(frames, outcomes), name="llmspell-ask", daemon=True)
+        sender.start()
+        sender.join()
+        outcome = outcomes[0]
+        if isinstance(outcome, zmq.ZMQError):
+            raise outcome
+        return outcome
+
+    def _send_whole(self, frames: Frames, outcomes: list[bool | zmq.ZMQError]) -> None:
         self.before_send()
-        try:
-            self._send(self._socket, frames, framing.NOBLOCK)
-        except zmq.ZMQError as error:
-            if error.errno not in (zmq.EHOSTUNREACH, zmq.EAGAIN):
-                raise
-            return False
-        return True
+        with self._lock:
+            try:
+                self._send(self._socket, frames, framing.NOBLOCK)
+                outcomes.append(True)
+            except zmq.ZMQError as error:
+                outcomes.append(False if error.errno in (zmq.EHOSTUNREACH, zmq.EAGAIN) else error)
 
     def receive(self, timeout_ms: int) -> Frames | None:
         """Return the next message; None where none came in time."""
-        if not self._socket.poll(timeout_ms):
-            return None
-        return self._receive(self._socket, framing.NOBLOCK)
+        with self._lock:
+            if not self._socket.poll(timeout_ms):
+                return None
+            return self._receive(self._socket, framing.NOBLOCK)
 
     def close(self) -> None:
         """Close the socket."""
-        self._socket.close(0)
+        with self._lock:
+            self._socket.close(0)
 
 
 class ServicePort:

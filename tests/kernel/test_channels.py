@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 
 import pytest
@@ -166,6 +167,27 @@ def test_wake_ups_that_nobody_takes_in_do_no_harm(channels):
         channels.shell.wake()
 
     assert channels.shell.receive() is None
+
+
+def test_an_interrupt_in_the_middle_of_a_question_does_not_cut_it(channels, context, monkeypatch):
+    """What was cut stayed open: the next question was taken for its rest and never left, and its asker waited on."""
+    client = connect(context, channels, "stdin_port", IDENTITY=b"client")
+    poll(lambda: channels.stdin.send([b"client", b"0"]))
+    client.recv_multipart()
+    send = channels.stdin._send
+
+    def interrupted(socket, frames, flags):
+        socket.send(frames[0], flags | zmq.SNDMORE)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        socket.send(frames[1], flags)
+
+    monkeypatch.setattr(channels.stdin, "_send", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        channels.stdin.send([b"client", b"1"])
+    monkeypatch.setattr(channels.stdin, "_send", send)
+    channels.stdin.send([b"client", b"2"])
+
+    assert [client.recv_multipart() for _ in range(2)] == [[b"1"], [b"2"]]
 
 
 def test_hold_takes_in_what_has_arrived_and_a_wake_up_among_it(channels, context):
