@@ -424,3 +424,13 @@ def test_a_tool_may_have_a_parameter_that_is_named_context():
 
     assert list(registry.get("render").parameters["properties"]) == ["context"]
     assert registry.invoke("render", {"context": {"a": 1}}).output == {"tool": "render", "context": {"a": 1}}
+
+
+def test_a_name_inside_a_word_is_no_hint(registry):
+    """`text` is in `context_lines` by its letters only."""
+    with pytest.raises(InvalidParameters) as caught:
+        registry.invoke("file-search", {"text": "a", "pattern": "a", "path": "."})
+    assert "did you mean" not in caught.value.message
+
+    with pytest.raises(InvalidParameters, match="did you mean 'exclude_dirs'"):
+        registry.invoke("file-search", {"dirs": "a", "pattern": "a", "path": "."})

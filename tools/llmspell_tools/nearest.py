@@ -20,7 +20,7 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
 
 
 def nearest_all(name: str, candidates: Iterable[str], count: int) -> list[str]:
-    """Return up to `count` candidates like `name`, best first; a candidate that contains it counts as like it."""
+    """Return up to `count` candidates like `name`, best first; one with a word that begins so counts as like it."""
     if len(name) > _LONGEST:
         return []
     import difflib
@@ -30,9 +30,14 @@ def nearest_all(name: str, candidates: Iterable[str], count: int) -> list[str]:
     for candidate in known:
         if len(found) >= count:
             break
-        if len(name) > 2 and name in candidate and candidate not in found:
+        if len(name) > 2 and _has_word(name, candidate) and candidate not in found:
             found.append(candidate)
     return found
+
+
+def _has_word(begin: str, candidate: str) -> bool:
+    """Tell whether a word of a name begins so: `file` is in `input_file`, `text` is not in `context_lines`."""
+    return candidate.startswith(begin) or any(mark + begin in candidate for mark in "_-/. ")
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
