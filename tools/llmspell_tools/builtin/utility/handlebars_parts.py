@@ -115,6 +115,13 @@ def _pieces(template: str) -> list[_Piece]:
             pieces.append(_Piece("", _literal(text.lstrip() if eats_left else text), line))
             return pieces
         line += text.count("\n")
+        if template.startswith("{{{{", start):
+            raw, end = _raw(template, start, line)
+            pieces.append(_Piece("", _literal(text.lstrip() if eats_left else text), line))
+            pieces.append(_Piece("", raw, line))
+            line += template.count("\n", start, end)
+            at, eats_left = end, False
+            continue
         kind, content, end = _tag(template, start, line)
         opens, closes = template.startswith("~", start + 2), template.startswith("~}}", end - 3)
         if eats_left:
@@ -127,6 +134,16 @@ def _pieces(template: str) -> list[_Piece]:
         pieces.append(_Piece(kind, content, line))
         line += template.count("\n", start, end)
         at, eats_left = end, closes
+
+
+def _raw(template: str, start: int, line: int) -> tuple[str, int]:
+    """Return what stands in the raw block that starts here, whatever it is, and where the block ends."""
+    inside = _find(template, "}}}}", start, line)
+    name = template[start + 4 : inside].strip()
+    if name != "raw":
+        raise _wrong(f"there is no raw block '{name[:40]}' (there is: raw)", line)
+    end = _find(template, "{{{{/raw}}}}", inside, line)
+    return template[inside + 4 : end], end + len("{{{{/raw}}}}")
 
 
 def _next_tag(template: str, at: int) -> int:
