@@ -354,10 +354,10 @@ def test_names_complete_from_locals_globals_and_fields(bench):
         frame = bench.frame_ids[0]
         return [
             sorted(bench.debugger.inspect("names", frame, path, prefix)[::2])
-            for path, prefix in (("", "al"), ("alpha", "be"), ("('x')", "rep"), ("", "__llm"))
+            for path, prefix in (("", "al"), ("alpha", "be"), ("('x')", "rep"), ("", "__llm"), ("no.such", ""))
         ]
 
-    assert look(bench, code, ask) == [["almost", "alpha", "alps"], ["beta", "better"], ["rep"], []]
+    assert look(bench, code, ask) == [["almost", "alpha", "alps"], ["beta", "better"], ["rep"], [], []]
 
 
 def test_a_running_script_cannot_be_asked(bench):

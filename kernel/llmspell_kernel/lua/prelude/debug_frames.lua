@@ -9,7 +9,8 @@ local values = native.debug_values
 local getinfo, getlocal, setlocal = native.debug.getinfo, native.debug.getlocal, native.debug.setlocal
 local getupvalue, setupvalue = native.debug.getupvalue, native.debug.setupvalue
 local setmetatable, type, next, load, pack, unpack = setmetatable, type, next, load, table.pack, table.unpack
-local status, concat, format, match, error = coroutine.status, table.concat, string.format, string.match, error
+local status, concat, format, match = coroutine.status, table.concat, string.format, string.match
+local error, pcall = error, pcall
 
 local main = native.main_state
 local ids, threads, newest = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "v" }), 1
@@ -324,7 +325,8 @@ function api.names(frame_id, path, prefix)
     end
   end
   if path ~= "" then
-    local value = (run(path, frame_id))
+    local ok, value = pcall(run, path, frame_id)
+    if not ok then return end -- nothing goes on from what is not there
     add_table(type(value) == "string" and native.env.string or value)
     return unpack(results, 1, n)
   end
