@@ -213,6 +213,22 @@ def test_a_result_that_is_no_envelope_is_written_whole(registry, engine, output,
     assert run(engine, "return JSON.stringify(Tool.execute('give-it', {}))") == [written]
 
 
+@pytest.mark.parametrize(
+    ("output", "read"),
+    [
+        ({"result": 8, "unit": "m"}, [8, "m"]),
+        ({"success": True, "unit": "m"}, [None, "m"]),
+        ({"operation": "x", "result": [1]}, [[1], None]),
+        ({"unit": "m"}, [None, None]),
+    ],
+)
+def test_an_object_with_a_field_of_envelopes_is_read_like_one(registry, engine, output, read):
+    give(registry, output)
+
+    assert run(engine, "local r = Tool.execute('give-it', {}) return r.result, r.unit") == read
+    assert run(engine, "return Tool.execute('give-it', {}).data") == [output]
+
+
 @pytest.mark.parametrize("rounds", [1, 2, 3])
 def test_data_is_the_decoded_text_unless_it_is_the_envelope(registry, engine, rounds):
     give(registry, OUTPUT, text='{"rows":[1,2]}')

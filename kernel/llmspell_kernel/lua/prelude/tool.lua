@@ -41,8 +41,16 @@ local function read_media(fields)
   if source then return remember(fields, "media", check(host.lazy(source, "media"))) end
 end
 
+-- An object that is no envelope but has one of its fields is read like one, as in the Rust original.
+local function read_flat(fields, key)
+  local data = rawget(fields, "data")
+  if type(data) ~= "table" then return nil end
+  if rawget(data, "success") == nil and rawget(data, "result") == nil and rawget(data, "operation") == nil then return nil end
+  return rawget(data, key)
+end
+
 local function read_lazily(fields, key)
-  if not LAZY[key] then return nil end
+  if not LAZY[key] then return read_flat(fields, key) end
   if key == "media" then return read_media(fields) end
   return remember(fields, key, check(host.lazy(getmetatable(fields).result, key)))
 end
