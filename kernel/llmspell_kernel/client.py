@@ -82,6 +82,9 @@ class KernelClient:
         connection: Of its connection file.
         where: What errors call it: its id, file or address.
         on_wait: Told once for each request that waits behind other work.
+
+    Raises:
+        KernelUnreachable: Its address is none.
     """
 
     def __init__(self, connection: Connection, where: str, *, on_wait: Callable[[], None] = lambda: None) -> None:
@@ -93,11 +96,15 @@ class KernelClient:
         self._lock = threading.Lock()
         self._identity = os.urandom(8).hex().encode("ascii")  # raw bytes might begin with a zero, which zmq keeps
         self._connection = connection
-        self._shell = self._open("shell_port", zmq.DEALER)
-        self._control = self._open("control_port", zmq.DEALER)
-        self._stdin = self._open("stdin_port", zmq.DEALER)
-        self._heart = self._open("hb_port", zmq.DEALER)
-        self._iopub = self._open("iopub_port", zmq.SUB)
+        try:
+            self._shell = self._open("shell_port", zmq.DEALER)
+            self._control = self._open("control_port", zmq.DEALER)
+            self._stdin = self._open("stdin_port", zmq.DEALER)
+            self._heart = self._open("hb_port", zmq.DEALER)
+            self._iopub = self._open("iopub_port", zmq.SUB)
+        except zmq.ZMQError as error:
+            self._context.destroy(0)
+            raise KernelUnreachable(f"there can be no kernel at '{connection.ip}': {error.strerror}") from None
         self._iopub.setsockopt(zmq.SUBSCRIBE, b"")
         self._poller = zmq.Poller()
         for each in (self._shell, self._stdin, self._heart, self._iopub):
@@ -347,7 +354,7 @@ class KernelClient:
             host: Any = connection.ip.encode("utf-8")
             socket.create_connection((host, connection.ports["hb_port"]), timeout_s).close()
         except OSError as error:
-            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+            reason = error.strerror or str(error)
             raise KernelUnreachable(f"there is no kernel at {self.where}: {reason}") from None
 
     def _unreachable(self) -> KernelUnreachable:
