@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
     from llmspell_tools.builtin.data.csv_reading import CsvSource, Problem, Row
 
-_BLOCK_BYTES = 10 << 20
+_BLOCK_BYTES = 9 << 20
 #: Rows that a reader gave are gathered to so many fields.
 _FRAME_FIELDS = 400_000
 #: Frames that may wait while the one before them is computed.
-_FRAMES_AHEAD = 1
-_WORKERS = 3
+_FRAMES_AHEAD = 2
+_WORKERS = 2
 _MARK = b"\xef\xbb\xbf"
 
 

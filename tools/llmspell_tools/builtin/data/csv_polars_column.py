@@ -59,7 +59,7 @@ class PolarsColumn(Column):
         numbers = self._all_numbers(present)
         fresh = present
         if numbers is None:
-            fresh = self._distinct.unseen(present.unique())
+            fresh = self._distinct.unseen(present)
             blank = _blanks(fresh)  # is never noted as seen
             if len(blank):
                 found = len(present)
@@ -231,8 +231,13 @@ class _Distinct:
         self._level = 0
 
     def unseen(self, texts: pl.Series) -> pl.Series:
-        """Return the texts, each once, that were never added, as far as that is known."""
-        return texts if self._level or not len(self._texts) else texts.filter(~texts.is_in(self._texts.implode()))
+        """Return those of some texts that were never added, as far as that is known, each once."""
+        if self._level or not len(self._texts):
+            return texts.unique()
+        if len(self._texts) <= _FEW:  # of few, most are found again and again
+            texts = texts.unique()
+            return texts.filter(~texts.is_in(self._texts.implode()))
+        return texts.filter(~texts.is_in(self._texts.implode())).unique()
 
     def add(self, texts: pl.Series) -> None:
         """Take texts that `unseen` gave."""
