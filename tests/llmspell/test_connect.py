@@ -43,10 +43,14 @@ class Kernel:
             [sys.executable, "-m", "llmspell", "kernel", "start", "--id", name, *words],
             env=self.environment, cwd=folder, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        while "end the kernel" not in self.process.stderr.readline():
-            assert self.process.poll() is None
-        until(self.file.exists)
-        self.client().close()
+        try:
+            while "end the kernel" not in self.process.stderr.readline():
+                assert self.process.poll() is None
+            until(self.file.exists)
+            self.client().close()
+        except BaseException:
+            self.stop()
+            raise
 
     @property
     def connection(self):
