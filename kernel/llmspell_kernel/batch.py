@@ -190,3 +190,7 @@ class ShellBatch:
             self.is_warm = False
             if self._is_open:
                 self.is_warm = True
+
+
+#: What an interrupt must not cut: a socket takes the next message for the rest of one whose frames were not all sent.
+SENDING = frozenset({ShellBatch.publish.__code__, ShellBatch.release.__code__})

@@ -21,7 +21,7 @@ import os
 import threading
 from functools import cache, partial
 
-from llmspell_kernel.batch import ShellBatch
+from llmspell_kernel.batch import SENDING, ShellBatch
 from llmspell_kernel.channels import Channels
 from llmspell_kernel.comms import Comms
 from llmspell_kernel.connection import (
@@ -157,7 +157,7 @@ class Kernel:
             self.signals.close()
             raise
         self.running = Running(self.signals.wake)
-        self.signals.install(self.running.take_break)
+        self.signals.install(self.running.take_break, self.running.put_off_break, SENDING)
         self.output = Output()
         self.batch = ShellBatch(self.channels.shell, self.channels.iopub.publish, self.signals.wake, log)
         self.channels.stdin.before_send = self.batch.release

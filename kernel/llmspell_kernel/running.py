@@ -132,6 +132,12 @@ class Running:
         self._breaking = False
         return taken
 
+    def put_off_break(self) -> None:
+        """Have the break that `take_break` would answer come again soon: main does what must not be cut in two."""
+        if self._breaking:  # no lock: main, whose signal handler calls this, may hold it
+            self._breaking = False
+            self._break_at = self._clock()
+
     # --- any thread ---
 
     def interrupt(self) -> bool:

@@ -16,11 +16,13 @@ from threading import get_ident
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
+    from types import CodeType, FrameType
 
 #: Ends the kernel in order; SIGHUP is missing on Windows.
 STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 INTERRUPT_SIGNAL = signal.SIGINT
+#: A function that must be left whole is looked for so many calls up.
+_DEPTH = 8
 
 
 def keep_signals() -> Callable[[], None]:
@@ -53,21 +55,32 @@ class SignalPipe:
         os.set_blocking(self._write_end, False)
         self._former: dict[int, object] = {}
         self._take_break: Callable[[], bool] = lambda: False
+        self._put_off: Callable[[], None] = _nothing
+        self._whole: frozenset[CodeType] = frozenset()
         self._main: int | None = None
         self._sent = 0
         self._former_wakeup = -1
 
-    def install(self, take_break: Callable[[], bool]) -> None:
+    def install(
+        self,
+        take_break: Callable[[], bool],
+        put_off: Callable[[], None],
+        whole: frozenset[CodeType] = frozenset(),
+    ) -> None:
         """Take over SIGINT, SIGTERM and SIGHUP.
 
         Args:
             take_break: Asked on the main thread at each SIGINT whether to raise KeyboardInterrupt.
+            put_off: Called there instead where one of `whole` runs.
+            whole: Functions that nothing may be raised in.
         """
         try:
             self._former_wakeup = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
         except ValueError:
             return  # not the main thread: whoever owns it keeps the signals
         self._take_break = take_break
+        self._put_off = put_off
+        self._whole = whole
         self._main = get_ident()
         self._former[INTERRUPT_SIGNAL] = signal.signal(INTERRUPT_SIGNAL, self._on_interrupt)
         for number in STOP_SIGNALS:
@@ -108,10 +121,21 @@ class SignalPipe:
         os.close(self.descriptor)
         os.close(self._write_end)
 
-    def _on_interrupt(self, _number: int, _frame: FrameType | None) -> None:
+    def _on_interrupt(self, _number: int, frame: FrameType | None) -> None:
         """Raise only where `take_break` says so; every other SIGINT is in the pipe already."""
-        if self._take_break():
+        if self._must_be_whole(frame):
+            self._put_off()
+        elif self._take_break():
             raise KeyboardInterrupt
+
+    def _must_be_whole(self, frame: FrameType | None) -> bool:
+        for _ in range(_DEPTH):
+            if frame is None:
+                break
+            if frame.f_code in self._whole:
+                return True
+            frame = frame.f_back
+        return False
 
 
 def _nothing() -> None:

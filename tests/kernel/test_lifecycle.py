@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from llmspell_kernel.lifecycle import Lifecycle, ParentWatch, parent_watch
 from llmspell_kernel.log import LimitedLog
 from llmspell_kernel.running import Running
@@ -134,6 +136,23 @@ def test_work_that_does_not_listen_is_broken_after_the_grace_time():
 
     assert running.take_break()
     assert not running.take_break()
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_a_break_that_is_put_off_comes_again_at_once(eager):
+    now = [0.0]
+    running = Running(clock=lambda: now[0])
+    running.begin_breakable(lambda: None, None, eager=eager)
+    running.put_off_break()
+    assert not running.must_break()
+    running.interrupt()
+    now[0] = 0.3
+    assert running.must_break()
+    running.put_off_break()
+
+    assert not running.take_break()
+    assert running.must_break()
+    assert running.take_break()
 
 
 def test_a_deadline_breaks_work_like_an_interrupt():

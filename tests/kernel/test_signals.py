@@ -12,6 +12,10 @@ import pytest
 from llmspell_kernel.signals import SignalPipe
 
 
+def nothing():
+    """Do nothing."""
+
+
 @pytest.fixture
 def pipe():
     made = SignalPipe()
@@ -27,7 +31,7 @@ def arrived(pipe):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_is_a_byte_and_raises_nothing(pipe, number):
-    pipe.install(lambda: False)
+    pipe.install(lambda: False, nothing)
 
     os.kill(os.getpid(), number)
 
@@ -42,7 +46,7 @@ def test_a_wake_up_makes_the_pipe_readable(pipe):
 
 
 def test_a_signal_of_ours_raises_on_main_and_is_not_taken_for_the_users(pipe):
-    pipe.install(lambda: True)
+    pipe.install(lambda: True, nothing)
 
     thread = threading.Thread(target=pipe.break_main)
 
@@ -57,10 +61,29 @@ def test_a_signal_of_ours_raises_on_main_and_is_not_taken_for_the_users(pipe):
     assert pipe.read() == b""
 
 
+def test_a_function_that_must_stay_whole_is_not_broken_and_the_break_is_put_off(pipe):
+    done = []
+
+    def send():
+        os.kill(os.getpid(), signal.SIGINT)
+        done.append("all frames")
+
+    def work():
+        send()
+        os.kill(os.getpid(), signal.SIGINT)
+        done.append("nothing")
+
+    pipe.install(lambda: True, lambda: done.append("put off"), frozenset({send.__code__}))
+    with pytest.raises(KeyboardInterrupt):
+        work()
+
+    assert done == ["put off", "all frames"]
+
+
 def test_the_former_handlers_come_back():
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     pipe = SignalPipe()
-    pipe.install(lambda: False)
+    pipe.install(lambda: False, nothing)
     pipe.close()
 
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
@@ -68,7 +91,7 @@ def test_the_former_handlers_come_back():
 
 def test_another_thread_leaves_the_signals_alone(pipe):
     before = signal.getsignal(signal.SIGTERM)
-    thread = threading.Thread(target=pipe.install, args=(lambda: False,))
+    thread = threading.Thread(target=pipe.install, args=(lambda: False, nothing))
     thread.start()
     thread.join(5)
     pipe.break_main()
