@@ -359,6 +359,37 @@ def test_clients_complete_and_inspect_python(notebook):
         assert notebook.ask("is_complete_request", code=f"%%python\n{text}")["status"] == status
 
 
+@pytest.mark.parametrize(
+    ("code", "matches", "typed"),
+    [
+        ("text.upp", ["upper"], "upp"),
+        ("text.upper().isal", ["isalnum", "isalpha"], "isal"),
+        ("def f(parameter):\n    par", ["parameter"], "par"),
+        ("import json\njson.dum", ["dump", "dumps"], "dum"),
+        ("nothing_there.at", [], ""),
+        ("%%timei", ["%%timeit"], "%%timei"),
+        ("import zipim", ["zipimport"], "zipim"),
+        ("tools.calculator(input='1', ", ["operation=", "variables="], ""),
+        ("tools.calculator(input=str(1), va", ["variables="], "va"),
+        ("tools.calculator(input=text.upp", ["upper"], "upp"),
+        ("tools.nothing(text.upp", ["upper"], "upp"),
+    ],
+)
+def test_python_goes_on_by_its_values_and_the_words_of_the_cell(notebook, code, matches, typed):
+    notebook.python("text = 'a'")
+    cell = f"%%python\n{code}"
+    reply = notebook.ask("complete_request", code=cell, cursor_pos=len(cell))
+
+    assert (reply["matches"], cell[reply["cursor_start"] :]) == (matches, typed)
+
+
+def test_magics_do_not_stand_among_the_names(notebook):
+    reply = notebook.ask("complete_request", code="%%python\nprint(", cursor_pos=15)
+
+    assert "abs" in reply["matches"]
+    assert not [match for match in reply["matches"] if match.startswith("%")]
+
+
 def test_widgets_of_python_send_and_hear(notebook):
     pytest.importorskip("ipywidgets")
     notebook.python(

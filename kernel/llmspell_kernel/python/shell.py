@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from IPython.core import page
-from IPython.core.completer import provisionalcompleter, rectify_completions
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
@@ -26,7 +25,7 @@ from traitlets import Type
 from traitlets.config import Config
 
 from llmspell_kernel.errors import PythonCellFailed
-from llmspell_kernel.language import Completion, Match
+from llmspell_kernel.python import completing
 from llmspell_kernel.python.bundles import jsonable
 from llmspell_kernel.python.comms import PythonComms
 from llmspell_kernel.python.lua_names import LuaGlobals, PythonNames
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
     from llmspell_kernel.calls import DirectCalls, Requester
+    from llmspell_kernel.language import Completion
     from llmspell_kernel.lua import LuaEngine
     from llmspell_kernel.python.cells import Values
     from llmspell_tools.definition import ToolResult
@@ -52,7 +52,6 @@ _page: Any = page
 _INLINE = "module://matplotlib_inline.backend_inline"
 #: Frames of these are not the author's.
 _OURS = ("llmspell_kernel", "llmspell_tools")
-_MAX_MATCHES = 1_000
 
 
 class _Door:
@@ -270,12 +269,7 @@ class KernelShell(_Shell):  # type: ignore[misc]  # see `_Hook`
 
     def completion_at(self, code: str, cursor: int) -> Completion:
         """Return how the code goes on at a place."""
-        with provisionalcompleter():
-            found = list(rectify_completions(code, self.Completer.completions(code, cursor)))[:_MAX_MATCHES]
-        if not found:
-            return Completion([], cursor, cursor)
-        matches = [Match(each.text, each.type or "", each.signature or "") for each in found]
-        return Completion(matches, found[0].start, found[0].end)
+        return completing.completion_at(self.Completer, self.user_ns.get("tools"), code, cursor)
 
     def inspection_at(self, code: str, cursor: int, detail: int) -> dict[str, str]:
         """Return what is known of the name at a place."""
