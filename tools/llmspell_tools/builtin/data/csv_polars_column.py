@@ -34,7 +34,7 @@ _DATE_TIME = (
 _FEW = 500
 _TOO_LARGE = 1e18
 #: Different numbers that may wait to be counted, by the number that is counted exactly.
-_WAITING_SHARE = 4
+_WAITING_SHARE = 8
 _NO_NUMBERS = frozenset(("boolean", "date", "datetime", "string"))
 
 
@@ -91,11 +91,11 @@ class PolarsColumn(Column):
             return None
         if self._were_whole:
             whole = texts.cast(pl.Int64, strict=False)
-            if not whole.null_count() and _are_plain(texts, whole) and _is_below(whole, 10**18):
+            if not whole.null_count() and _are_plain(texts) and _is_below(whole, 10**18):
                 self._kinds.add("integer")
                 return whole
         numbers = texts.cast(pl.Float64, strict=False)
-        if numbers.null_count() or not numbers.is_finite().all() or not _are_plain(texts, numbers):
+        if numbers.null_count() or not numbers.is_finite().all() or not _are_plain(texts):
             return None
         if not _is_below(numbers, _TOO_LARGE) and texts.str.contains(_TOO_LONG).any():
             return None
@@ -181,13 +181,14 @@ def _is_below(numbers: pl.Series, limit: float) -> bool:
     return bool(-limit < least and most < limit)
 
 
-def _are_plain(texts: pl.Series, numbers: pl.Series) -> bool:
+def _are_plain(texts: pl.Series) -> bool:
     """Tell whether texts that polars takes for numbers are some here, too; only those that begin oddly may not be."""
-    first = str(texts.min())  # "+" < "-" < "0" < "1"
+    first = str(texts.min())  # "+" < "-" < "." < "0" < "1"
     if first >= "1":
         return True
-    least: Any = numbers.min()
-    for start in (*("+" if first < "-" else ""), "0", *(("-0",) if least <= 0 else ())):
+    if first >= "0":
+        return bool(texts.filter(texts < "1").str.contains(_NUMBER).all())
+    for start in ("+", "0", "-0"):
         begins = texts.str.starts_with(start)
         if begins.any() and not texts.filter(begins).str.contains(_NUMBER).all():
             return False
@@ -329,7 +330,9 @@ class _Median:
         """Return the median, the mean of the two middle numbers of an even count; None of no numbers."""
         if self._found is None and len(self._kept):
             first: Any = self._kept.quantile(0.5, "lower")
-            second: Any = self._kept.quantile(0.5, "higher") if len(self._kept) % 2 == 0 else first
+            second: Any = first
+            if 2 * int((self._kept <= first).sum()) == len(self._kept):
+                second = self._kept.filter(self._kept > first).min()
             self._found = float(first if first == second else first / 2 + second / 2)
         return self._found
 
