@@ -10,6 +10,7 @@ from llmspell_kernel.handlers.inspect import inspect_request, question_of
 from llmspell_kernel.handlers.is_complete import is_complete_request
 from llmspell_kernel.language import Completion, Languages, Match
 from llmspell_kernel.lua import LuaEngine
+from llmspell_kernel.lua.completeness import guess
 from llmspell_kernel.message import Message
 from llmspell_kernel.wire import Wire
 from llmspell_tools.errors import InvalidParameters
@@ -75,6 +76,21 @@ def test_what_lua_takes_is_complete(engine, code):
 @pytest.mark.parametrize("code", INCOMPLETE)
 def test_what_goes_on_is_incomplete(engine, code):
     assert engine.is_complete(code)[0] == "incomplete"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "indent"),
+    [
+        ("for i = 1, 3 do", "incomplete", "  "),
+        ("if x then\n  f(1,", "incomplete", "    "),
+        ("x = [[ long", "incomplete", ""),
+        ("for i = 1, 3 do f() end", "unknown", ""),
+        ("x = 'a", "unknown", ""),
+        ("", "unknown", ""),
+    ],
+)
+def test_tokens_alone_tell_what_is_still_open(code, status, indent):
+    assert guess(code) == (status, indent)
 
 
 @pytest.mark.parametrize("code", INVALID)

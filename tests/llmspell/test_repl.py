@@ -19,6 +19,7 @@ from llmspell.repl import opening, showing
 from llmspell.repl.backend import Local
 from llmspell.repl.console import command_words, is_command
 from llmspell.repl.language import Commands, Language
+from llmspell_tools.errors import ToolTimeout
 
 CTRL_C, CTRL_D, UP, ENTER = "\x03", "\x04", "\x1b[A", "\r"
 
@@ -300,6 +301,19 @@ def test_completion_knows_lua_commands_and_paths(text, choice, project):
         assert choice in [(each.text, each.start) for each in language.complete(text)]
     finally:
         backend.close()
+
+
+@pytest.mark.parametrize(
+    ("cell", "status"),
+    [("for i = 1, 2 do", "incomplete"), ("print(1)", "unknown"), ("%%tool calculator", "incomplete"),
+     ("%%tool calculator\ninput: 1\n", "unknown")],
+)  # fmt: skip
+def test_half_a_cell_is_none_where_the_kernel_is_busy_for_somebody_else(cell, status):
+    class Busy:
+        def request(self, *_, **__):
+            raise ToolTimeout("busy for somebody else")
+
+    assert Language(Busy(), Commands(is_command, command_words)).judge(cell)[0] == status
 
 
 def test_what_was_typed_comes_back_in_the_next_session(keys, tmp_path):

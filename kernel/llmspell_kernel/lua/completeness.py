@@ -41,6 +41,14 @@ def judge(loader: Loader, code: str) -> tuple[str, str]:
     return "invalid", ""
 
 
+def guess(code: str) -> tuple[str, str]:
+    """Return the status (incomplete, unknown) and the indent by the tokens alone, where no compiler answers."""
+    tokens = tokens_of(code)
+    last = tokens[-1] if tokens else None
+    is_open = last is not None and last.is_open and (last.kind != "string" or last.text.startswith("["))
+    return ("incomplete", next_indent(code, tokens)) if is_open or _open_tokens(tokens) else ("unknown", "")
+
+
 def _wants_more_expression(loader: Loader, source: str) -> bool:
     """Tell whether the cell, or its last lines, are the beginning of an expression, which a cell may end with."""
     end = len(source)

@@ -67,10 +67,19 @@ class Language:
         return self._commands.recognise(line)
 
     def judge(self, cell: str) -> tuple[str, str]:
-        """Return a cell's status and the indent of its next line, as `is_complete_reply` has them."""
+        """Return a cell's status and the indent of its next line, as `is_complete_reply` has them.
+
+        Where a busy kernel does not answer, by the text alone: half a cell is never taken for a whole one.
+        """
         # An empty line ends a cell of magics; that of the cursor is one, too.
         reply = self._asked("is_complete_request", {"code": cell + "\n" if cell.startswith("%%") else cell})
-        return str(reply.get("status", "unknown")), str(reply.get("indent", ""))
+        if "status" not in reply:
+            if cell.startswith("%%"):
+                return ("unknown" if cell.endswith("\n") else "incomplete"), ""
+            from llmspell_kernel.lua.completeness import guess  # imports lupa; other consoles need none
+
+            return guess(cell)
+        return str(reply["status"]), str(reply.get("indent", ""))
 
     def complete(self, text: str) -> list[Choice]:
         """Return the ways to go on behind a text."""
