@@ -455,6 +455,22 @@ def test_an_interrupt_ends_a_stopped_script(bench):
     assert bench.run("print(3)", points=[1], name="b.lua") == [("breakpoint", 1)]
 
 
+def test_an_interrupt_where_a_step_has_stopped_lets_nothing_of_the_line_run(bench):
+    code = "print(1)\nx = 1\nx = 2"
+    seen = []
+
+    def answer(_):
+        seen.append(1)
+        return bench.engine.interrupt() and None if len(seen) == 2 else "over"
+
+    stops = bench.run(code, points=[1], on_stop=answer)
+
+    assert [("breakpoint", 1), ("step", 2)] == stops
+    assert isinstance(bench.error, Cancelled)
+    bench.run("print(x)", name="b.lua")
+    assert bench.output().endswith("nil\n")
+
+
 def test_an_interrupt_ends_a_stopped_script_inside_pcall_in_a_coroutine(bench):
     code = "local co = coroutine.wrap(function()\n  pcall(function()\n    print(1)\n  end)\nend)\nco()\nprint(2)"
 

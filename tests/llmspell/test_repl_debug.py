@@ -221,6 +221,21 @@ def test_a_wrong_condition_is_refused_in_a_stopped_cell_too(lines):
     assert ["In[1]:3 in main chunk (breakpoint)", "In[1]:2 in main chunk (breakpoint)"] == stops(out)
 
 
+@pytest.mark.parametrize("word", ["quit", "exit", "debug:quit"])
+def test_quit_ends_the_stopped_cell_and_the_console_goes_on(word, lines):
+    _, out, err = lines("debug:break 2", "do", "  x = 1", "end", word, "print('here', x)")
+
+    assert "KeyboardInterrupt" in err
+    assert out.endswith("here\tnil\n")
+
+
+def test_there_is_nothing_to_quit_where_nothing_is_stopped(lines):
+    _, out, err = lines("debug:quit", "print('here')")
+
+    assert "nothing is stopped" in err
+    assert out.endswith("here\n")
+
+
 def test_help_names_every_command(lines):
     _, out, _ = lines("debug:help")
 

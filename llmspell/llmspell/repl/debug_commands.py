@@ -279,6 +279,11 @@ def _errors(debug: Debugging, rest: str) -> None:
     debug.screen.line("errors do not stop" if rest == "off" else f"{rest or 'uncaught'} errors stop")
 
 
+def _quit(debug: Debugging, _rest: str) -> None:
+    debug.place()
+    raise EOFError
+
+
 def _help(debug: Debugging, _rest: str) -> None:
     debug.screen.heading("While a cell is stopped `debug:` may be left out, and anything else is evaluated there.")
     rows = [(f"{'/'.join(command.names)} {command.usage}".strip(), command.help) for command in COMMANDS]
@@ -319,6 +324,7 @@ COMMANDS = (
     Command(("backtrace", "bt", "where", "w", "stack"), "", "Show the calls.", _backtrace),
     Command(("frame",), "N", "Look at another call.", _frame),
     Command(("print", "p"), "EXPR", "Evaluate, in that call.", _print, takes_lua=True),
-    Command(("help", "h"), "", "These lines. Ctrl-D stops the cell.", _help),
+    Command(("quit", "exit", "q"), "", "End the stopped cell, as Ctrl-D does.", _quit),
+    Command(("help", "h"), "", "These lines.", _help),
 )  # fmt: skip
 _BY_NAME = {name: command for command in COMMANDS for name in command.names}

@@ -240,21 +240,24 @@ class LuaDebugger:
 
     # --- owner thread: stops ---------------------------------------------------------------------------------------
 
-    def _quietly(self, function: Callable[..., None]) -> Callable[..., None]:
+    def _quietly(self, function: Callable[..., None]) -> Callable[..., bool]:
         """Return a callback that never raises into Lua: a fault of ours is logged and the script goes on.
 
-        Code that a question runs, a function called in a watch say, does not stop.
+        Code that a question runs, a function called in a watch say, does not stop. The callback tells whether the run
+        has been ended meanwhile.
         """
 
-        def guarded(*args: Any) -> None:
+        def guarded(*args: Any) -> bool:
             if self.stop is not None or self._questions.is_asking:
-                return
+                return False
             try:
                 function(*args)
             except BaseException as error:  # noqa: BLE001 - it is reported, and the script's own faults are no Python
                 run = self._bridge.run
                 if run is None or run.reason is None:  # else the run was stopped just here, and unwinds
                     report("the debugger failed", error)
+            run = self._bridge.run
+            return run is not None and run.reason is not None
 
         return guarded
 

@@ -15,7 +15,8 @@ local MAX_AT_ONCE = 350
 local frames = native.debug_frames
 local getinfo, sethook, getlocal = native.debug.getinfo, native.debug.sethook, native.debug.getlocal
 local running, create, resume, status = coroutine.running, coroutine.create, coroutine.resume, coroutine.status
-local format, sub, tonumber, type, pcall, rawset = string.format, string.sub, tonumber, type, pcall, rawset
+local format, sub, tonumber, type = string.format, string.sub, tonumber, type
+local pcall, error, rawset = pcall, error, rawset
 
 local api = native.safe_point_api
 local hook_here = native.hook_here
@@ -67,6 +68,11 @@ local function stops_at(wanted, line)
   return line ~= wanted.line
 end
 
+-- A run that was ended while it was stopped goes on with no instruction: the hook of an interrupt comes one too late.
+local function go_on(has_ended)
+  if has_ended then error("the script was stopped", 0) end
+end
+
 -- Called by `on_hook`; the script's frame is two levels up.
 function native.on_line(line)
   if not step and native.hook_mask == "" then
@@ -79,11 +85,11 @@ function native.on_line(line)
   just_stopped = nil
   if step and stops_at(step, line) then
     just_stopped = host.group_at(source, line)
-    host.stepped(api, step.reason)
+    go_on(host.stepped(api, step.reason))
     return
   end
   local key = has_slow(line, source)
-  if key then host.hit(api, key) end
+  if key then go_on(host.hit(api, key)) end
 end
 
 -- Called by `on_hook` where a function returns, three levels up. When it is the one that a step began in, or one that
@@ -110,7 +116,7 @@ function native.on_instruction()
   wanted.arrival = nil
   if (not wanted.co or running() == wanted.co) and info.currentline == arrival then
     just_stopped = nil
-    host.stepped(api, wanted.reason)
+    go_on(host.stepped(api, wanted.reason))
   end
 end
 marks[native.on_hook] = true
