@@ -45,6 +45,17 @@ def test_a_number_that_is_only_moved_keeps_its_digits(text, program, expected):
     assert run("query", text, program=program)[1].decode() == expected
 
 
+@pytest.mark.parametrize("program", [". # c \\", "def tojson: 5; .", "module {}; . # c \\"])
+def test_what_a_program_ends_with_or_defines_does_not_change_how_it_answers(program):
+    assert run("query", "[1]", program=program)[1] == b"[1]"
+
+
+@pytest.mark.parametrize("program", [".a as $x", "label $out", "1) | (2"])
+def test_half_a_program_is_refused(program):
+    with pytest.raises(InvalidParameters, match="jq program"):
+        run("query", "{}", program=program)
+
+
 def test_lines_answer_lines():
     found, answer = run("lines", "1\n\n2\n", program="., -.")
 

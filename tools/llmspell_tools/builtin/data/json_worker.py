@@ -27,8 +27,9 @@ _programs: dict[str, Any] = {}
 _REMEMBERED = 64
 #: For values as deep as they are parsed (about 1,000); the library's generators take C stack as well, so no more.
 _RECURSION_LIMIT = 8_000
-#: Behind a program, on a line of its own since the last one may end in a comment.
-_AS_TEXT = "\n| tojson"
+#: Around a program: parentheses end what it defines, two line ends a comment, also one whose last sign is a backslash.
+#: The second is for what begins with `module`, which stands nowhere but at the beginning.
+_AS_TEXT = ("({}\n\n)\n| tojson", "{}\n\n| tojson")
 #: An answer with no more brackets than this is not nested too deeply.
 _FLAT = 500
 #: Texts, and numbers that may be too large for a double: jq writes those as they came.
@@ -201,24 +202,25 @@ def _compiled(program: str) -> Any:
 
         os.environ["HOME"] = "/nonexistent"  # else libjq finds the home by itself and runs its .jq first
         try:
-            compiled = jq.compile(program + _AS_TEXT)
+            jq.compile(program)  # by itself: half a program may be a whole one with what is put around it
         except ValueError as error:
-            raise _syntax_error(_message_of(program, error)) from None
+            raise _syntax_error(str(error)) from None
+        compiled = _with_texts(program)
         if len(_programs) >= _REMEMBERED:
             _programs.clear()
         _programs[program] = compiled
     return compiled
 
 
-def _message_of(program: str, error: ValueError) -> str:
-    """Return what jq says of a program without what was put behind it."""
+def _with_texts(program: str) -> Any:
+    """Return a program that compiles, made to write its answers as JSON texts."""
     import jq
 
+    usual, with_module = (around.replace("{}", program, 1) for around in _AS_TEXT)
     try:
-        jq.compile(program)
-    except ValueError as own:
-        return str(own)
-    return str(error)
+        return jq.compile(usual)
+    except ValueError:
+        return jq.compile(with_module)
 
 
 def _syntax_error(message: str) -> InvalidParameters:
