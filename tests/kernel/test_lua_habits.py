@@ -33,6 +33,10 @@ def fails():
         ("i++", "Lua has no ++; write i = i + 1"),
         ("total += 1", "Lua has no +=; write total = total + ..."),
         ("s ..= 'a'", "Lua has no ..=; write s = s .. ..."),
+        ("t.n++", "Lua has no ++; write t.n = t.n + 1"),
+        ("t.a[i] -= 2", "Lua has no -=; write t.a[i] = t.a[i] - ..."),
+        ("if a => b then end", "in Lua it is >= and <="),
+        ("while a =< b do end", "in Lua it is >= and <="),
         ("if x = 1 then end", "a comparison is == in Lua"),
         ("x = a === b", "equality is == in Lua"),
         ("x = a ? 1 : 2", "Lua has no ?; write: condition and a or b"),
@@ -54,7 +58,17 @@ def test_a_syntax_error_says_what_lua_writes(code, advice, fails):
 
 
 @pytest.mark.parametrize(
-    "code", ["x = ", "x = (1", "for i = 1 do end", "x = 'a", "x = 1 2", "goto nowhere", "x = 3 % % 2"]
+    "code",
+    [
+        "x = ",
+        "x = (1",
+        "for i = 1 do end",
+        "x = 'a",
+        "x = 1 2",
+        "goto nowhere",
+        "x = 3 % % 2",
+        f"t = {{{'1, ' * 500_000}}} t += 1",
+    ],
 )
 def test_other_syntax_errors_stay_as_lua_words_them(code, fails):
     assert ";" not in fails(code, ScriptSyntaxError)

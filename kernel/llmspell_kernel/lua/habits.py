@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import re
 
+#: What is assigned to: a name, a field, an element.
+_PLACE = r"([\w.]+(?:\[[^\]]*\][\w.]*)*)\s*"
 #: The token that the message ends with, what the line has, what Lua writes.
 _SYNTAX = (
     (r"!", r"!=", "'not equal' is ~= in Lua"),
     (r"!", r"!\s*[\w(]", "negation is the word 'not' in Lua"),
     (r"&", r"&&", "in Lua it is the word 'and'"),
     (r"\|", r"\|\|", "in Lua it is the word 'or'"),
-    (r"\+", r"(\w+)\s*\+\+", r"Lua has no ++; write \1 = \1 + 1"),
-    (r"[-+*/%^]|//|\.\.", r"(\w+)\s*([-+*/%^]|//|\.\.)=(?!=)", r"Lua has no \2=; write \1 = \1 \2 ..."),
+    (r"\+", _PLACE + r"\+\+", r"Lua has no ++; write \1 = \1 + 1"),
+    (r"[-+*/%^]|//|\.\.", _PLACE + r"([-+*/%^]|//|\.\.)=(?!=)", r"Lua has no \2=; write \1 = \1 \2 ..."),
+    (r"=", r"\b(?:if|elseif|while|until)\b.*=[<>]", "in Lua it is >= and <="),
     (r"=", r"\b(?:if|elseif|while|until)\b.*[^=~<>]=[^=]", "a comparison is == in Lua"),
     (r"=", r"===", "equality is == in Lua"),
     (r"=", r"=>", "a function is written function(x) return x end"),
@@ -44,13 +47,15 @@ _CALLS = {
     "math.pow": "a power is x ^ y",
 }
 _CALLED = re.compile(r"attempt to call a nil value \((global|field) '(\w+)'\)$")
+#: Nobody has written a longer line by hand; the rules take time that grows with the square of its length.
+_LONGEST = 300
 _NEAR = re.compile(r" near '([^']+)'$")
 
 
 def syntax_advice(message: str, line: str) -> str:
     """Return ``; 'not equal' is ~= in Lua`` for what Lua's compiler said about a line, or nothing."""
     near = _NEAR.search(message)
-    if near is None:
+    if near is None or len(line) > _LONGEST:
         return ""
     for token, around, advice in _SYNTAX:
         found = re.search(around, line) if re.fullmatch(token, near.group(1)) else None
