@@ -21,12 +21,13 @@ class Reverse:
         next_seq: Returns the number that the next one will have.
     """
 
-    __slots__ = ("_next_seq", "_replies", "_write")
+    __slots__ = ("_has_gone", "_next_seq", "_replies", "_write")
 
     def __init__(self, write: Callable[[JsonObject], None], next_seq: Callable[[], int]) -> None:
         self._write = write
         self._next_seq = next_seq
         self._replies: dict[int, Callable[[JsonObject], None]] = {}
+        self._has_gone = False
 
     def ask(self, command: str, arguments: JsonObject, timeout_s: float) -> JsonObject:
         """Send a request and return its response's body.
@@ -62,6 +63,8 @@ class Reverse:
     def _send(self, command: str, arguments: JsonObject, take: Callable[[JsonObject], None]) -> None:
         self._replies[self._next_seq()] = take
         self._write({"type": "request", "command": command, "arguments": arguments})
+        if self._has_gone:  # looked at last: `give_up` looks the other way round
+            self.give_up()
 
     def take(self, message: JsonObject) -> None:
         """Take a response; any thread."""
@@ -71,7 +74,8 @@ class Reverse:
             waiting(message)
 
     def give_up(self) -> None:
-        """Take what was not answered for refused: the client goes; any thread."""
+        """Take what is not answered for refused, now and later: the client goes; any thread."""
+        self._has_gone = True
         for number in list(self._replies):
             self.take({"request_seq": number, "success": False, "message": "it has gone"})
 
