@@ -138,6 +138,12 @@ def test_jinja_prints_what_a_filter_goes_through_as_a_list():
     )
 
 
+def test_a_cycler_is_no_text_and_gives_its_values_one_by_one():
+    assert rendered("{% set c = cycler(1, 2) %}{{ c.next() }}{{ c.next() }}{{ c.next() }}", {}, engine="jinja") == "121"
+    with pytest.raises(PermissionDenied, match=r"was its next\(\) meant"):
+        rendered("{{ cycler(1, 2) }}", {}, engine="jinja")
+
+
 def test_a_member_comes_before_a_method_of_its_name():
     assert rendered("{{ order.items }}", {"order": {"items": 3}}) == "3"
     assert rendered("{% for k, v in d.items() %}{{ k }}{{ v }}{% endfor %}", {"d": {"a": 1}}, engine="jinja") == "a1"

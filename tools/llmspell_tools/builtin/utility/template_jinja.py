@@ -172,6 +172,8 @@ def _printable(value: Any) -> Any:
     """Refuse a function as text, and print what a filter goes through as a list: both show where in memory they lie."""
     if callable(value) and not isinstance(value, jinja2.Undefined):
         raise SecurityError("a function has no text; was it meant to be called?")
+    if isinstance(value, jinja2.utils.Cycler):
+        raise SecurityError("a cycler has no text; was its next() meant?")
     return list(value) if isinstance(value, range) or hasattr(type(value), "__next__") else value
 
 
